@@ -1,0 +1,1 @@
+"""The burst: very many connections, opened, held and used, by lean processes."""

@@ -1,0 +1,1 @@
+"""The built-in chat server and its page."""

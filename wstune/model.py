@@ -1,0 +1,339 @@
+"""The vocabulary: a Profile lists Requirements on Tunables, a Host gives Readings, judge makes Findings, plan makes Changes.
+
+Only data: nothing here reads, decides or writes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from wstune.values import Kind, Value
+
+
+class Store(Enum):
+    """Where a limit is kept."""
+
+    SYSCTL = "sysctl"
+    RLIMIT = "rlimit"
+    CGROUP = "cgroup"
+
+
+class Scope(Enum):
+    """Who shares one value of a limit."""
+
+    GLOBAL = "global"
+    NETNS = "network namespace"
+    USER = "user"
+    PROCESS = "process"
+    CGROUP = "cgroup"
+
+
+class Direction(Enum):
+    """Which way of changing a limit allows more connections."""
+
+    HIGHER = "higher"
+    LOWER = "lower"
+    WIDER = "wider"
+    NONE = "none"
+    """Neither: a policy, or something that does not bind connections."""
+
+
+class Role(Enum):
+    """The end of the connection that a host, or a requirement, is about."""
+
+    SERVER = "server"
+    GENERATOR = "generator"
+    PROXY = "proxy"
+    BOTH = "both"
+
+
+class Severity(Enum):
+    """What it means when a requirement is not met."""
+
+    ERROR = "error"
+    WARN = "warn"
+    INFO = "info"
+
+
+class Outcome(Enum):
+    """What judging a requirement came to."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    WARN = "warn"
+    UNKNOWN = "unknown"
+    """The value could not be read: neither a pass nor a fail."""
+    NOT_APPLICABLE = "not-applicable"
+    """Absent here, for example a host-wide key inside a container: the host decides."""
+
+
+class Absence(Enum):
+    """Why a reading has no value."""
+
+    ABSENT = "absent"
+    DENIED = "denied"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A value, or why there is none. Exactly one of `value` and `absence` is set."""
+
+    value: Value | None = None
+    absence: Absence | None = None
+    why: str = ""
+    """Words for the absence: what was tried and what came of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tunable:
+    """One limit of the kernel or the operating system: the catalogue's row.
+
+    Attributes:
+        name: the field's own name: a sysctl key (`net.core.somaxconn`), `nofile`, `nofile.soft`, `cgroup.memory.max` ….
+        store, kind, scope, direction: see the enums.
+        unit: `files`, `pages`, `bytes`, `connections`, `packets`, `seconds`, `ports` ….
+        summary: what it is, one line.
+        caps: what it caps, in connections or connections a second; empty when it caps neither.
+        symptom: what is seen when it is hit (errno, counter, dmesg line), and by which side.
+        risk: the harm of too much (or of changing it at all).
+        default: how the kernel arrives at the value it has untouched.
+        since: first kernel that has it, or has it in this scope; empty when as old as the hills.
+        sources: kernel file and function, man page, RFC section.
+        minimum, maximum: what the kernel accepts for each number (None: no bound); outside them a write is EINVAL.
+        latched: when a new value counts: "" at once, else e.g. `at listen()`, `at socket creation`, `at login`.
+        order: rank in apply (lower first); rollback goes the other way. facts: reserved ports before the port range,
+            nr_open before nofile.
+        writable_in_netns: whether a child network namespace may write it.
+    """
+
+    name: str
+    store: Store
+    kind: Kind
+    scope: Scope
+    direction: Direction
+    unit: str
+    summary: str
+    caps: str
+    symptom: str
+    risk: str
+    default: str
+    sources: tuple[str, ...]
+    since: str = ""
+    minimum: int | None = None
+    maximum: int | None = None
+    latched: str = ""
+    order: int = 50
+    writable_in_netns: bool = False
+    fields: tuple[str, ...] = ()
+    """Names of a TRIPLE's numbers in order, as profiles write them: e.g. `min`, `default`, `max`."""
+
+
+class Operator(Enum):
+    """How a requirement compares; each is written as this key in a profile."""
+
+    AT_LEAST = "at_least"
+    AT_MOST = "at_most"
+    EQUALS = "equals"
+    COVERS = "covers"
+    """A port range that includes the operand's."""
+    ONE_OF = "one_of"
+    CONTAINS = "contains"
+    """A list of reserved ports that includes the operand's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """What a profile demands of one tunable, its expressions already worked out.
+
+    Attributes:
+        operands: the demanded values. AT_LEAST, AT_MOST, EQUALS, COVERS, CONTAINS: one; ONE_OF: the alternatives.
+            For a triple of which only some fields are demanded, the others are None in `fields`.
+        fields: for a TRIPLE the three demanded numbers, None where anything goes; empty for other kinds.
+        where: `FILE:LINE` of the table in the profile.
+    """
+
+    tunable: str
+    operator: Operator
+    operands: tuple[Value, ...]
+    severity: Severity
+    why: str
+    fields: tuple[int | None, ...] = ()
+    roles: tuple[Role, ...] = (Role.SERVER, Role.GENERATOR, Role.PROXY)
+    refs: tuple[str, ...] = ()
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A named list of requirements, resolved for one target and one machine size."""
+
+    name: str
+    summary: str
+    requirements: tuple[Requirement, ...]
+    variables: dict[str, int]
+    """`connections`, `processes`, … as used."""
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Persisted:
+    """The value that wins at the next boot, and the `file:line` that says so."""
+
+    value: Value
+    source: str
+
+
+class Effect(Enum):
+    """What writing the demanded value would do on this host."""
+
+    NOTHING = "nothing"
+    RAISES = "raises"
+    LOWERS = "lowers"
+    CHANGES = "changes"
+    """Raises one number and lowers another, or is not ordered."""
+    REFUSED = "refused"
+    """This kernel answers with an error; which one is in the finding's `why`."""
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One requirement judged: explains itself (what, have, need, why, how to fix)."""
+
+    tunable: str
+    store: Store
+    outcome: Outcome
+    severity: Severity
+    live: Reading
+    requirement: Requirement
+    why: str
+    fix: str
+    effect: Effect
+    persisted: Persisted | None = None
+    survives_reboot: bool | None = None
+    note: str = ""
+    """What else should be known: the reason of unknown or not-applicable, the kernel's refusal, a lowering."""
+
+
+class Confidence(Enum):
+    """How sure a number of connections is."""
+
+    HARD = "hard"
+    ESTIMATE = "estimate"
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityLimit:
+    """The connections that one limit allows, for one role. `connections` None: it does not bind."""
+
+    name: str
+    connections: int | None
+    confidence: Confidence
+    why: str
+    fix: str = ""
+    per_process: bool = False
+    """True for limits that more processes get round (nofile)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What one host can hold in one role, as it is: limits in rising order of connections."""
+
+    role: Role
+    limits: tuple[CapacityLimit, ...]
+
+    @property
+    def bottleneck(self) -> CapacityLimit | None:
+        """The limit that binds first; None when nothing is known to bind."""
+        return next((limit for limit in self.limits if limit.connections is not None), None)
+
+
+@dataclass(frozen=True, slots=True)
+class HostFacts:
+    """What a host is, as far as it could be read; None where it could not."""
+
+    kernel: str | None = None
+    hostname: str | None = None
+    boot_id: str | None = None
+    ram_bytes: int | None = None
+    available_bytes: int | None = None
+    page_size: int = 4096
+    cpus: int | None = None
+    container: str | None = None
+    """`docker`, `kubernetes`, `lxc`, `systemd-nspawn`, … or None when it is not one."""
+    netns: int | None = None
+    """Inode of the network namespace."""
+    initial_netns: bool | None = None
+    user_namespace: bool = False
+    """Whether this is not the initial user namespace."""
+    euid: int | None = None
+    capabilities: tuple[str, ...] = ()
+    """Effective ones, as `CAP_SYS_RESOURCE`."""
+    cgroup_version: int | None = None
+    cgroup_memory_headroom: int | None = None
+    """Bytes left in the tightest ancestor's memory limit; None when unlimited or unknown."""
+    cgroup_pids_headroom: int | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """What `wstune check` found. `verdict` is `ready`, `not-ready` or `inconclusive`."""
+
+    verdict: str
+    profile: str
+    connections: int
+    processes: int
+    role: Role
+    host: HostFacts
+    findings: tuple[Finding, ...]
+    capacity: tuple[Capacity, ...]
+    sentences: tuple[str, ...] = ()
+    """The verdict in words, the last line of the terminal report last."""
+
+
+class Refusal(Enum):
+    """Why a change that would help is not made."""
+
+    LOWERS = "it would lower a value; --allow-lower permits it"
+    ABSENT = "the key is absent here"
+    READ_ONLY = "read-only here"
+    OUT_OF_RANGE = "the kernel accepts no such value"
+    PRIVILEGE = "a privilege is missing"
+    GUARD = "it would break what runs"
+    OUTSIDE = "it belongs to the host, and this is not the host's network namespace"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One act of a plan: from → to, or why not.
+
+    Attributes:
+        pid: the process for RLIMIT changes, else None.
+        before, after: kernel texts; rlimits as `SOFT HARD`.
+        refusal, reason: set when it will not be made; `reason` is the sentence.
+        takes_effect: "" at once, else when (`at listen()`: a restart of the service).
+    """
+
+    tunable: str
+    store: Store
+    before: str
+    after: str
+    severity: Severity
+    why: str
+    order: int
+    pid: int | None = None
+    refusal: Refusal | None = None
+    reason: str = ""
+    takes_effect: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What apply will do, in order, and what it will not."""
+
+    profile: str
+    changes: tuple[Change, ...]
+    refused: tuple[Change, ...] = field(default=())

@@ -1,0 +1,1 @@
+"""Reports as text, one format a file: pure, text out."""

@@ -1,0 +1,1 @@
+"""Change the host and take it back: plan (pure), journal, apply, rollback."""

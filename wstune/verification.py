@@ -1,0 +1,129 @@
+"""The vocabulary of `verify`: what a burst showed. Only data; every figure's method is in its docstring."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Percentiles:
+    """Latencies in milliseconds; `count` is how many were recorded."""
+
+    count: int
+    p50: float
+    p90: float
+    p99: float
+    p999: float
+    max: float
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPhase:
+    """`seconds` runs from before the first generator process is started to the last checked 101."""
+
+    seconds: float
+    rate: float
+    failed: int
+    connect_ms: Percentiles | None
+    """From the start of connect() to an established TCP connection."""
+    upgrade_ms: Percentiles | None
+    """From the start of connect() to the checked 101 answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """A stock websocket-client that keeps joining, talking and leaving; `rtt_ms` is from send to its own echo."""
+
+    attempts: int
+    failed: int
+    rtt_ms: Percentiles | None
+    join_ms: Percentiles | None = None
+    reasons: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Fanout:
+    """One message to everybody: `seconds` from its sending to the last receiver, `first_ms` to the first."""
+
+    messages: int
+    expected: int
+    delivered: int
+    seconds: float
+    rate: float
+    first_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Bytes per connection, None where the host does not let it be read.
+
+    Attributes:
+        server_user_bytes, generator_user_bytes: private memory (smaps_rollup Private_*) of all workers of that end,
+            interpreter included, divided by the connections.
+        kernel_slab_bytes: growth of the socket slabs (TCP, sock_inode_cache, filp, dentry, eventpoll_*, tcp_bind*) of
+            both ends, from /proc/slabinfo.
+        available_bytes: fall of MemAvailable; understates, since reclaimable slab counts as available.
+    """
+
+    server_user_bytes: float | None
+    generator_user_bytes: float | None
+    kernel_slab_bytes: float | None
+    available_bytes: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Processes:
+    """How the burst was spread. `single_process_limit`: connections that one process here could hold."""
+
+    server: int
+    generator: int
+    nofile_each: int
+    single_process_limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class BurstError:
+    """Errors of one kind: `errno` is symbolic (EMFILE) or a word of our own (TIMEOUT, HTTP-200, EOF)."""
+
+    phase: str
+    errno: str
+    count: int
+    side: str
+    limit: str
+    fix: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wall:
+    """What bound. `name`: a tunable's name or one of readiness.diagnosis.WALLS; `side`: server, generator, host."""
+
+    name: str
+    side: str
+    evidence: str
+    fix: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """What `wstune verify` showed. `verdict` is `confirmed`, `missed` or `inconclusive`."""
+
+    verdict: str
+    url: str
+    connections: int
+    reached: int
+    held_seconds: float
+    lost: int
+    open: OpenPhase
+    canary: Canary | None
+    fanout: Fanout | None
+    memory: Memory
+    processes: Processes
+    errors: tuple[BurstError, ...]
+    wall: Wall | None
+    counters: dict[str, int]
+    """Growth of kernel counters over the run, only those that moved."""
+    timeline: tuple[tuple[float, int], ...]
+    """(seconds since the start of opening, open connections)."""
+    interrupted: bool = False
+    sentences: tuple[str, ...] = ()
+    """Remarks in words; the verdict's own is last."""
