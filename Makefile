@@ -1,0 +1,54 @@
+# make verify   a burst of real WebSocket connections on this host, with a verdict
+# make test     lint, types and tests; ARGS="-k check" goes to pytest
+# Both set everything up in .venv first, and need only Python 3.11 or newer (with venv), make and a network.
+
+PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,\
+	$(shell command -v $(name) >/dev/null && $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
+VENV = .venv
+BIN = $(VENV)/bin
+RUN = $(BIN)/python -m
+CONTENTS = pyproject.toml constraints.txt
+
+.PHONY: verify test lint bench-open bench-check clean
+.DELETE_ON_ERROR:
+
+verify: $(VENV)/.ready
+	@$(RUN) wstune verify host $(ARGS)
+
+test: lint
+	@$(RUN) pytest $(ARGS)
+
+lint: $(VENV)/.ready-dev
+	@$(RUN) ruff format --check --quiet .
+	@$(RUN) ruff check --quiet .
+	@$(RUN) mypy
+
+bench-open: $(VENV)/.ready-dev
+	@$(RUN) benchmarks.open $(ARGS)
+
+bench-check: $(VENV)/.ready
+	@$(RUN) benchmarks.check $(ARGS)
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Two stamps: a newcomer who runs `make verify` does not wait for the tools of `make test`.
+$(VENV)/.ready: $(CONTENTS)
+	$(call install,.)
+
+$(VENV)/.ready-dev: $(CONTENTS)
+	$(call install,.[dev])
+	@touch $(VENV)/.ready
+
+# One sentence for each thing that may be missing. The whole output of pip is in the log.
+define install
+@test -n "$(PYTHON)" || { echo "wstune needs Python 3.11 or newer, and there is none on the PATH: install it (Debian: apt-get install python3 python3-venv), or say make PYTHON=/path/to/python3." >&2; exit 1; }
+@"$(PYTHON)" -c 'import venv, ensurepip' 2>/dev/null || { echo "$(PYTHON) lacks the venv module: install it (Debian: apt-get install python3-venv)." >&2; exit 1; }
+@$(RUN) pip --version >/dev/null 2>&1 || { echo "Setting up $(VENV), once." >&2; "$(PYTHON)" -m venv --clear $(VENV); }
+@$(RUN) pip install --quiet --disable-pip-version-check --retries 2 --constraint constraints.txt --editable '$(1)' >$(VENV)/setup.log 2>&1 \
+	|| { if grep -qiE 'connection|resolution|timed out|unreachable|no matching distribution' $(VENV)/setup.log; \
+		then echo "The Python packages could not be fetched: this machine needs a network that reaches the Python package index (details: $(VENV)/setup.log)." >&2; \
+		else tail -n 3 $(VENV)/setup.log >&2; echo "The Python packages could not be installed (details: $(VENV)/setup.log)." >&2; fi; exit 1; }
+@touch $@
+endef

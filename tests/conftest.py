@@ -1,0 +1,100 @@
+"""What all tests share: capabilities of the machine, golden files, and the roots of the tree."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+TESTS = Path(__file__).parent
+ROOT = TESTS.parent
+GOLDEN = TESTS / "golden"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update", action="store_true", help="rewrite golden files and generated references")
+
+
+def _runs(*command: str) -> bool:
+    try:
+        return subprocess.run(command, capture_output=True, timeout=20, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+def _chromium() -> bool:
+    return any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
+
+
+CAPABILITIES: dict[str, tuple[str, Callable[[], bool]]] = {
+    "root": ("root", lambda: os.geteuid() == 0),
+    "netns": ("leave to make a network namespace (unshare -Urn)", lambda: _runs("unshare", "-Urn", "true")),
+    "strace": ("strace, and leave to trace", lambda: _runs("strace", "-o", "/dev/null", "true")),
+    "chromium": ("Chromium", _chromium),
+    "qemu": ("qemu-system-x86_64", lambda: shutil.which("qemu-system-x86_64") is not None),
+    "cc": ("a C compiler", lambda: shutil.which("cc") is not None),
+}
+"""What a test may need of the machine: its name in words, and how to find out."""
+
+
+@functools.cache
+def _has(capability: str) -> bool:
+    return CAPABILITIES[capability][1]()
+
+
+def need(capability: str) -> None:
+    """Skip the test, in words, where the machine lacks this; fail instead when WSTUNE_REQUIRE lists it."""
+    words = CAPABILITIES[capability][0]
+    if _has(capability):
+        return
+    if capability in required():
+        pytest.fail(f"WSTUNE_REQUIRE lists {capability}, and this machine has not got {words}")
+    pytest.skip(f"this machine has not got {words}")
+
+
+def required() -> set[str]:
+    """The capabilities that WSTUNE_REQUIRE lists, separated by commas; one that is unknown is an error."""
+    names = {name.strip() for name in os.environ.get("WSTUNE_REQUIRE", "").split(",") if name.strip()}
+    if unknown := names - CAPABILITIES.keys():
+        raise pytest.UsageError(f"WSTUNE_REQUIRE lists {sorted(unknown)}; known are {sorted(CAPABILITIES)}")
+    return names
+
+
+@pytest.fixture(autouse=True)
+def _needs_of_markers(request: pytest.FixtureRequest) -> None:
+    """A marker that is named as a capability needs it."""
+    for marker in request.node.iter_markers():
+        if marker.name in CAPABILITIES:
+            need(marker.name)
+
+
+@pytest.fixture(autouse=True)
+def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the developer has set for his own terminal changes no test."""
+    for name in ("NO_COLOR", "FORCE_COLOR", "WSTUNE_DEBUG", "COLUMNS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+class Golden(Protocol):
+    def __call__(self, name: str, text: str) -> None: ...
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Golden:
+    """`golden("CASE.EXIT.FORMAT", text)` compares with tests/golden/CASE.EXIT.FORMAT, or rewrites it under --update."""
+
+    def compare(name: str, text: str) -> None:
+        path = GOLDEN / name
+        if request.config.getoption("--update"):
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+        assert path.exists(), f"no {path.relative_to(ROOT)}: make it with pytest --update, and read it"
+        assert text == path.read_text()
+
+    return compare
