@@ -106,6 +106,9 @@ class Tunable:
         order: rank in apply (lower first); rollback goes the other way. facts: reserved ports before the port range,
             nr_open before nofile.
         writable_in_netns: whether a child network namespace may write it.
+        fields: names of a TRIPLE's numbers in order, as profiles write them: e.g. `min`, `default`, `max`.
+        read_only: the kernel lets nobody write it (a boot parameter, or gone).
+        absent: what it means when the host does not have it: the sentence of a not-applicable finding.
     """
 
     name: str
@@ -127,7 +130,8 @@ class Tunable:
     order: int = 50
     writable_in_netns: bool = False
     fields: tuple[str, ...] = ()
-    """Names of a TRIPLE's numbers in order, as profiles write them: e.g. `min`, `default`, `max`."""
+    read_only: bool = False
+    absent: str = ""
 
 
 class Operator(Enum):
@@ -175,6 +179,8 @@ class Profile:
     variables: dict[str, int]
     """`connections`, `processes`, … as used."""
     where: str = ""
+    role: Role = Role.BOTH
+    """The end that is judged unless the user names one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +241,8 @@ class CapacityLimit:
     fix: str = ""
     per_process: bool = False
     """True for limits that more processes get round (nofile)."""
+    per_source: bool = False
+    """True for limits that more source addresses or server ports get round (ip_local_port_range)."""
 
 
 @dataclass(frozen=True, slots=True)
