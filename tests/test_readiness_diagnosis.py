@@ -1,0 +1,112 @@
+"""Walls and verdicts: tests/cases/diagnosis/*.toml are evidence of a burst and what must be said of it."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.conftest import TESTS
+from wstune.readiness import diagnosis
+from wstune.readiness.diagnosis import Evidence, diagnose
+from wstune.readiness.walls import CAUSES, COUNTED, KINDS, LIMITS, PLATEAUS, WALLS
+
+CASES = sorted((TESTS / "cases/diagnosis").glob("*.toml"))
+
+
+def _evidence(table: dict[str, Any]) -> Evidence:
+    table["errors"] = {(by, phase, errno): count for by, phase, errno, count in table.get("errors", [])}
+    return Evidence(**table)
+
+
+@pytest.mark.parametrize("path", CASES, ids=[path.stem for path in CASES])
+def test_case(path: Path) -> None:
+    """The evidence of a burst leads to the verdict, the wall, its side and the errors that the case states."""
+    case = tomllib.loads(path.read_text())
+    expect = case["expect"]
+    found = diagnose(_evidence(case["evidence"]))
+    assert case["fact"].endswith(".")
+    assert found.verdict == expect["verdict"]
+    assert (found.wall.name if found.wall else None) == expect.get("wall")
+    if found.wall:
+        assert found.wall.side == expect["side"]
+        assert expect.get("evidence", "") in found.wall.evidence
+        assert found.wall.fix == expect.get("fix", found.wall.fix)
+    assert found.sentences[-1] == expect.get("last", found.sentences[-1])
+    if "errors" in expect:
+        rows = [[error.phase, error.errno, error.count, error.side, error.limit] for error in found.errors]
+        assert rows == expect["errors"]
+
+
+def test_walls_are_complete() -> None:
+    """Every cause and plateau names a wall that is described, and every text of a wall is a fragment of a sentence."""
+    assert {cause.limit for cause in CAUSES} | {plateau.limit for plateau in PLATEAUS} <= KINDS.keys()
+    assert not LIMITS.keys() & WALLS.keys()
+    for name, kind in KINDS.items():
+        assert kind.side in ("server", "generator", "host", COUNTED), name
+        assert kind.meaning, name
+        assert kind.fix, name
+        assert not kind.meaning.endswith("."), name
+        assert not kind.fix.endswith("."), name
+
+
+def test_limits_are_tunables() -> None:
+    """A wall is a tunable of the catalogue or one of the published names, never both."""
+    catalogue = pytest.importorskip("wstune.tunables").CATALOGUE
+    assert LIMITS.keys() <= catalogue.keys()
+    assert not WALLS.keys() & catalogue.keys()
+
+
+_ERRNOS = sorted({name.rstrip("*") or "EIO" for cause in CAUSES for name in cause.errnos} | {"HTTP-500", "ERRNO-99"})
+_PHASES = (*diagnosis.PHASES, "accept", "watch", "fork")
+_errors = st.dictionaries(
+    st.tuples(st.sampled_from(("server", "generator")), st.sampled_from(_PHASES), st.sampled_from(_ERRNOS)),
+    st.integers(1, 10**6),
+    max_size=5,
+)
+
+
+@given(
+    st.builds(
+        Evidence,
+        wanted=st.integers(1, 10**6),
+        reached=st.integers(0, 10**6),
+        lost=st.integers(0, 10**3),
+        errors=_errors,
+        counters=st.dictionaries(st.sampled_from(("TcpExt.ListenOverflows", "conntrack.drop")), st.integers(1, 10**6)),
+        server_processes=st.integers(0, 8),
+        nofile_each=st.integers(0, 20_000),
+        single_process_limit=st.integers(0, 20_000),
+        stopped_by=st.sampled_from(("", *KINDS)),
+        interrupted=st.booleans(),
+        workers_lost=st.dictionaries(st.sampled_from(("server", "generator")), st.integers(1, 4)),
+        cpus=st.integers(1, 64),
+        server_cpu=st.none() | st.floats(0, 1),
+        generator_cpu=st.none() | st.floats(0, 1),
+    )
+)
+def test_every_evidence_has_a_verdict(evidence: Evidence) -> None:
+    """Whatever was seen: no count is lost, falling short names a wall, and a generator's wall is never `missed`."""
+    found = diagnose(evidence)
+    assert sum(error.count for error in found.errors) == sum(evidence.errors.values())
+    assert found.verdict in ("confirmed", "missed", "inconclusive")
+    assert found.sentences[-1].startswith(found.verdict)
+    assert (found.verdict == "confirmed") == (found.wall is None)
+    if evidence.short or evidence.interrupted:
+        assert found.wall is not None
+    if found.wall is not None:
+        assert found.wall.side in ("server", "generator", "host")
+        assert "{" not in found.wall.fix
+        if found.wall.side == "generator":
+            assert found.verdict == "inconclusive"
+
+
+@given(_errors, st.integers(1, 10**5))
+def test_the_order_of_errors_does_not_matter(errors: dict[tuple[str, str, str], int], wanted: int) -> None:
+    """The same errors in another order give the same diagnosis."""
+    backwards = dict(reversed(errors.items()))
+    assert diagnose(Evidence(wanted, 0, errors=errors)) == diagnose(Evidence(wanted, 0, errors=backwards))
