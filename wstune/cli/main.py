@@ -108,7 +108,7 @@ def run(args: Sequence[str]) -> int:
         print_error(str(error), error.tip)
         return error.exit_code
     except typer.TyperException as error:
-        print_error(*_usage(error))
+        print_error(*_usage(error, args))
         return UsageError.exit_code
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
@@ -122,10 +122,11 @@ def run(args: Sequence[str]) -> int:
         return DEFECT
 
 
-def _usage(error: typer.TyperException) -> tuple[str, str]:
+def _usage(error: typer.TyperException, args: Sequence[str]) -> tuple[str, str]:
     """A sentence and a tip for what typer did not understand."""
     context = getattr(error, "ctx", None)
-    help_command = f"{context.command_path if context else 'wstune'} --help"
+    verb = f"wstune {args[0]}" if args and args[0] in VERBS else "wstune"
+    help_command = f"{context.command_path if context else verb} --help"
     option = getattr(error, "option_name", None)
     if option and context and "No such option" in error.message:
         known = [name for param in context.command.params for name in (*param.opts, *param.secondary_opts)]

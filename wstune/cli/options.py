@@ -1,0 +1,107 @@
+"""Arguments and options that several verbs share: their names, their help, and how their texts are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import Enum
+from typing import Annotated
+
+import typer
+
+from wstune.errors import UsageError
+from wstune.values import parse_count, parse_size
+
+MOST = 1_000_000_000
+"""The largest target that is taken seriously: 4 TB of kernel memory for its sockets alone."""
+
+
+class Format(Enum):
+    """How a report is written."""
+
+    TERMINAL = "terminal"
+    JSON = "json"
+
+
+def connections(text: str) -> int:
+    """The number behind -n. Raises UsageError."""
+    number = _count("-n", text)
+    if number < 1:
+        raise UsageError(f"-n {text}: there is nothing to get ready for", "give a count such as -n 61189 or -n 100k")
+    if number > MOST:
+        raise UsageError(f"-n {text}: no host holds so many", "give at most -n 1000M; one host holds some millions")
+    return number
+
+
+def processes(text: str) -> int:
+    """The number behind --processes. Raises UsageError."""
+    number = _count("--processes", text)
+    if not 1 <= number <= 100_000:
+        raise UsageError(
+            f"--processes {text}: expected a number from 1 to 100000", "leave it out for the profile's own"
+        )
+    return number
+
+
+def pid(text: str) -> int:
+    """The number behind --pid. Raises UsageError."""
+    if not text.isdecimal() or not 0 < int(text) < 2**31:
+        raise UsageError(f"--pid {text}: expected the number of a running process", "ps -e lists them")
+    return int(text)
+
+
+def app_bytes(text: str) -> int:
+    """The size behind --app-bytes. Raises UsageError."""
+    try:
+        return parse_size(text)
+    except ValueError as error:
+        raise UsageError(f"--app-bytes: {error}", "give what the application itself keeps for a connection") from error
+
+
+def settings(pairs: Iterable[str]) -> dict[str, int]:
+    """`--set NAME=VALUE`, several times, as a mapping. Raises UsageError."""
+    found = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not (name.isidentifier() and equals):
+            raise UsageError(f"--set {pair}: expected NAME=VALUE", "for example --set rate=5000")
+        found[name] = _count(f"--set {name}", text)
+    return found
+
+
+def _count(option: str, text: str) -> int:
+    try:
+        return parse_count(text)
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}", "counts take k and M: 100k is 100,000") from error
+
+
+Profile = Annotated[str, typer.Argument(metavar="[PROFILE]", help="A profile's name, or the path of its file.")]
+Connections = Annotated[
+    int | None,
+    typer.Option(
+        "-n",
+        "--connections",
+        parser=connections,
+        metavar="N",
+        help="How many connections to be ready for; 100k and 2M are understood. Unless given, the profile says.",
+    ),
+]
+Processes = Annotated[
+    int | None,
+    typer.Option(
+        parser=processes, metavar="P", help="Over how many processes they are spread. Unless given, the profile says."
+    ),
+]
+Pid = Annotated[
+    int | None, typer.Option(parser=pid, metavar="PID", help="Judge the file limit of this process, not our own.")
+]
+Settings = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=V", help="A variable of the profile.")]
+ProfileDirs = Annotated[
+    list[str] | None, typer.Option("--profile-dir", metavar="DIR", help="Look for profiles here first.")
+]
+Output = Annotated[
+    str | None, typer.Option("-o", "--output", metavar="FILE", help="Write the report there, whole or not at all.")
+]
+ReportFormat = Annotated[Format, typer.Option("--format", help="How to write the report.")]
+StateDir = Annotated[str, typer.Option(metavar="DIR", help="Where the journal of what was applied is kept.")]
+EtcRoot = Annotated[str, typer.Option(metavar="DIR", help="The root below which /etc is written.")]

@@ -1,0 +1,157 @@
+"""The JSON documents: their head and `check`'s body. Published as JSON Schemas in docs/reference/schemas/.
+
+Every kernel value is `{"raw": string, "value": int | [int] | null, "unlimited": bool}`; `value` is null for text and
+for "no limit", since LONG_MAX does not survive as a number in every reader.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from wstune import __version__
+from wstune.model import Capacity, CapacityLimit, CheckReport, Finding, HostFacts, Reading, Requirement
+from wstune.values import Kind, Value
+
+SCHEMA = 1
+"""Raised when a reader of an older number could misread the document; a new key does not raise it."""
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What every document says of the run that made it.
+
+    Attributes:
+        started_at: UTC, ISO 8601 with `Z`, to the second.
+        boot_id: of the host that was looked at, None where it could not be read.
+        argv: the command line without the program's name.
+    """
+
+    command: str
+    started_at: str
+    boot_id: str | None
+    argv: tuple[str, ...]
+    exit_code: int
+
+
+def dumps(document: Document) -> str:
+    """The text of a document: indented, not sorted, non-ASCII as it is, ending in a newline."""
+    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def head_document(head: Head) -> Document:
+    """The first keys of every document."""
+    return {
+        "schema": SCHEMA,
+        "tool_version": __version__,
+        "command": head.command,
+        "started_at": head.started_at,
+        "boot_id": head.boot_id,
+        "argv": list(head.argv),
+        "exit_code": head.exit_code,
+    }
+
+
+def value_document(value: Value) -> Document:
+    """A kernel value."""
+    number: int | list[int] | None = None
+    if value.kind is Kind.INTEGER:
+        number = None if value.unlimited else value.numbers[0]
+    elif value.kind is not Kind.TEXT:
+        number = list(value.numbers)
+    return {"raw": value.raw, "value": number, "unlimited": value.unlimited}
+
+
+def check_document(report: CheckReport, head: Head) -> Document:
+    """`wstune check --format json`."""
+    return {
+        **head_document(head),
+        "verdict": report.verdict,
+        "profile": report.profile,
+        "connections": report.connections,
+        "processes": report.processes,
+        "role": report.role.value,
+        "host": _host(report.host),
+        "findings": [_finding(finding) for finding in report.findings],
+        "capacity": {capacity.role.value: _capacity(capacity) for capacity in report.capacity},
+        "sentences": list(report.sentences),
+    }
+
+
+def _host(host: HostFacts) -> Document:
+    return {
+        "kernel": host.kernel,
+        "hostname": host.hostname,
+        "ram_bytes": host.ram_bytes,
+        "available_bytes": host.available_bytes,
+        "page_size": host.page_size,
+        "cpus": host.cpus,
+        "container": host.container,
+        "netns": host.netns,
+        "initial_netns": host.initial_netns,
+        "user_namespace": host.user_namespace,
+        "euid": host.euid,
+        "capabilities": list(host.capabilities),
+        "cgroup_version": host.cgroup_version,
+        "cgroup_memory_headroom": host.cgroup_memory_headroom,
+        "cgroup_pids_headroom": host.cgroup_pids_headroom,
+        "notes": list(host.notes),
+    }
+
+
+def _finding(finding: Finding) -> Document:
+    persisted = finding.persisted
+    return {
+        "tunable": finding.tunable,
+        "store": finding.store.value,
+        "outcome": finding.outcome.value,
+        "severity": finding.severity.value,
+        "live": _reading(finding.live),
+        "required": _required(finding.requirement),
+        "persisted": persisted and {"value": value_document(persisted.value), "source": persisted.source},
+        "survives_reboot": finding.survives_reboot,
+        "effect": finding.effect.value,
+        "why": finding.why,
+        "note": finding.note,
+        "fix": finding.fix,
+        "where": finding.requirement.where,
+        "refs": list(finding.requirement.refs),
+    }
+
+
+def _reading(reading: Reading) -> Document | None:
+    """A value, or null; the finding's `note` says why."""
+    return value_document(reading.value) if reading.value is not None else None
+
+
+def _required(requirement: Requirement) -> Document:
+    """`values`: one value, for `one_of` each that will do; `fields`: a triple's numbers, null where any will do."""
+    return {
+        "operator": requirement.operator.value,
+        "values": [value_document(value) for value in requirement.operands],
+        "fields": list(requirement.fields),
+    }
+
+
+def _capacity(capacity: Capacity) -> Document:
+    bottleneck = capacity.bottleneck
+    return {
+        "connections": bottleneck and bottleneck.connections,
+        "bottleneck": bottleneck and bottleneck.name,
+        "limits": [_limit(limit) for limit in capacity.limits],
+    }
+
+
+def _limit(limit: CapacityLimit) -> Document:
+    return {
+        "name": limit.name,
+        "connections": limit.connections,
+        "confidence": limit.confidence.value,
+        "per_process": limit.per_process,
+        "per_source": limit.per_source,
+        "why": limit.why,
+        "fix": limit.fix,
+    }
