@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 from wstune.chat import stats as s
@@ -41,11 +42,15 @@ def answer(request: handshake.Request, stats: s.Stats) -> bytes:
 
 
 def _stats(stats: s.Stats) -> bytes:
-    closed = ", ".join(f'"{name}": {stats.total(s.FIRST_REASON + at)}' for at, name in enumerate(s.REASONS))
-    return (
-        f'{{"workers": {stats.workers}, "connections": {stats.total(s.CONNECTIONS)}, '
-        f'"opened": {stats.total(s.OPENED)}, "messages": {stats.total(s.MESSAGES_IN)}, "delivered": {stats.total(s.DELIVERED)}, "closed": {{{closed}}}}}\n'
-    ).encode()
+    figures = {
+        "workers": stats.workers,
+        "connections": stats.total(s.CONNECTIONS),
+        "opened": stats.total(s.OPENED),
+        "messages": stats.total(s.MESSAGES_IN),
+        "delivered": stats.total(s.DELIVERED),
+        "closed": {name: stats.total(s.FIRST_REASON + at) for at, name in enumerate(s.REASONS)},
+    }
+    return json.dumps(figures).encode() + b"\n"
 
 
 def _response(status: int, reason: bytes, kind: bytes, body: bytes, headers: bytes = b"") -> bytes:
