@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 
 from wstune.host import cgroup, kernel, memory, rlimits
-from wstune.host.files import Root
-from wstune.host.sysctl import read_sysctl
-from wstune.host.usage import Usage, read_usage
-from wstune.model import HostFacts, Reading, Store, Tunable
+from wstune.host.files import Root, words
+from wstune.host.sysctl import absence_of, parsed, path_of, read_sysctl
+from wstune.host.usage import CONNTRACK_COUNT, Usage, first_number, read_usage
+from wstune.model import Absence, HostFacts, Reading, Store, Tunable
 from wstune.values import Kind, make
 
 
 class Host:
-    """This host, or the tree below `root`, as this process sees it, or as `pid` does."""
+    """This host, or the tree below `root`, as this process sees it, or as `pid` does: with that process's limits, its
+    control groups, and the sysctls of its network namespace.
+    """
 
     def __init__(self, root: Root | str | os.PathLike[str] = "/", pid: int | None = None) -> None:
         self.root = root if isinstance(root, Root) else Root(root)
@@ -24,6 +27,8 @@ class Host:
         """The live value of a tunable, or why there is none."""
         match tunable.store:
             case Store.SYSCTL:
+                if _of_netns(tunable) and (pid := self._elsewhere()):
+                    return self._inside(pid, [tunable])[tunable.name]
                 return read_sysctl(self.root, tunable.name, tunable.kind)
             case Store.RLIMIT:
                 return self._rlimit(tunable.name)
@@ -32,7 +37,37 @@ class Host:
 
     def read_all(self, tunables: Iterable[Tunable]) -> dict[str, Reading]:
         """The live values by name."""
-        return {tunable.name: self.read(tunable) for tunable in tunables}
+        every = tuple(tunables)
+        pid = self._elsewhere()
+        readings = self._inside(pid, [tunable for tunable in every if _of_netns(tunable)]) if pid else {}
+        return {tunable.name: readings.get(tunable.name) or self.read(tunable) for tunable in every}
+
+    def _elsewhere(self) -> int | None:
+        """`pid`, when it is, or may be, in another network namespace than this process."""
+        if self.pid is None or not self.root.live:
+            return None
+        return self.pid if kernel.netns(self.root, self.pid) != kernel.netns(self.root) else None
+
+    @staticmethod
+    def _inside(pid: int, tunables: list[Tunable]) -> dict[str, Reading]:
+        """Readings from within the network namespace of `pid`, or why it cannot be entered."""
+        from wstune.host.inside import read_files  # only --pid needs it
+
+        paths = {tunable.name: path_of(tunable.name) for tunable in tunables}
+        try:
+            found = read_files(pid, tuple(paths.values()))
+        except OSError as error:
+            why = f"process {pid} may be in another network namespace, which cannot be entered: {words(error)}"
+            return dict.fromkeys(paths, Reading(absence=Absence.DENIED, why=why))
+        readings = {}
+        for tunable in tunables:
+            path = paths[tunable.name]
+            text = found[path]
+            if isinstance(text, OSError):
+                readings[tunable.name] = absence_of(path, text)
+            else:
+                readings[tunable.name] = parsed(path, text, tunable.kind)
+        return readings
 
     def _rlimit(self, name: str) -> Reading:
         """`nofile` is the hard limit, `nofile.soft` and `nproc` the soft one, which is what the kernel goes by."""
@@ -56,19 +91,37 @@ class Host:
             cpus=kernel.cpus(root),
             container=kernel.container(root),
             netns=kernel.netns(root, pid),
-            initial_netns=kernel.initial_netns(root),
+            initial_netns=self._initial_netns(),
             user_namespace=kernel.in_user_namespace(root, pid),
             euid=kernel.effective_uid(status),
             capabilities=kernel.capabilities(status),
             cgroup_version=next((found.version for found in chains if found), None),
             cgroup_memory_headroom=chains[0].headroom if chains[0] else None,
             cgroup_pids_headroom=chains[1].headroom if chains[1] else None,
+            sysctls_read_only=kernel.sysctls_read_only(root),
             notes=tuple(self._notes()),
         )
 
     def usage(self) -> Usage:
         """The present load."""
-        return read_usage(self.root, self.pid)
+        usage = read_usage(self.root, self.pid)
+        pid = self._elsewhere()
+        if pid is None:
+            return usage
+        from wstune.host.inside import read_files
+
+        try:
+            text = read_files(pid, (CONNTRACK_COUNT,))[CONNTRACK_COUNT]
+        except OSError:
+            text = ""
+        return replace(usage, conntrack_count=None if isinstance(text, OSError) else first_number(text))
+
+    def _initial_netns(self) -> bool | None:
+        """Of `pid`: when it is known not to be in ours, and ours is the initial one, its own is not."""
+        ours = kernel.initial_netns(self.root)
+        if self._elsewhere() is None:
+            return ours
+        return False if ours and kernel.netns(self.root, self.pid) is not None else None
 
     def _meminfo(self) -> dict[str, int]:
         try:
@@ -79,3 +132,10 @@ class Host:
     def _notes(self) -> Iterable[str]:
         if kernel.sysctls_read_only(self.root):
             yield "/proc/sys is mounted read-only here: its values are set from outside"
+        if kernel.in_cgroup_namespace(self.root):
+            yield "limits of control groups above this cgroup namespace cannot be seen"
+
+
+def _of_netns(tunable: Tunable) -> bool:
+    """Whether a sysctl is looked up in the reader's network namespace: all of net.* is (net/sysctl_net.c)."""
+    return tunable.store is Store.SYSCTL and tunable.name.startswith(("net.", "net/"))

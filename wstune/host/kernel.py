@@ -113,6 +113,11 @@ def in_user_namespace(root: Root, pid: int | None = None) -> bool:
     return text is not None and text.split() != ["0", "0", "4294967295"]
 
 
+def in_cgroup_namespace(root: Root) -> bool:
+    """Whether groups above what is seen here may be hidden: the cgroup namespace is known, and not the initial one."""
+    return namespace(root, "cgroup") not in (None, _INITIAL_CGROUPNS)
+
+
 def sysctls_read_only(root: Root) -> bool | None:
     """Whether /proc/sys is mounted read-only, as container runtimes do; None when the mounts cannot be read."""
     try:

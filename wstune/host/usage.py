@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from wstune.host.counters import sockstat
 from wstune.host.files import Root, is_decimal
 
+CONNTRACK_COUNT = "/proc/sys/net/netfilter/nf_conntrack_count"
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:
@@ -49,18 +51,22 @@ def read_usage(root: Root, pid: int | None = None) -> Usage:
         time_wait=sockets.get("TCP.tw"),
         orphans=sockets.get("TCP.orphan"),
         tcp_mem_pages=sockets.get("TCP.mem"),
-        conntrack_count=_number(root, "/proc/sys/net/netfilter/nf_conntrack_count"),
+        conntrack_count=_number(root, CONNTRACK_COUNT),
         threads=_threads(root),
         open_files=_open_files(root, pid),
     )
 
 
 def _number(root: Root, path: str) -> int | None:
-    """The first field of a file."""
     try:
-        fields = root.read_text(path).split()
+        return first_number(root.read_text(path))
     except OSError:
         return None
+
+
+def first_number(text: str) -> int | None:
+    """The first field of a text, when that is a number."""
+    fields = text.split()
     return int(fields[0]) if fields and is_decimal(fields[0]) else None
 
 
