@@ -1,42 +1,26 @@
-"""WebSocket frames, RFC 6455 §5 to §8: bytes in, messages out, and the way back. No socket, no clock, no dice.
+"""WebSocket frames, RFC 6455 §5, §6 and §8: bytes in, messages out, and the way back. No socket, no clock, no dice.
 
 The two roles are ``"server"`` (what it receives must be masked) and ``"client"`` (what it receives must not be).
-An owner that holds very many connections keeps no object for an idle one: :func:`read_one` reads the usual case, a whole
-small frame, without any state; only what is incomplete, fragmented or unusual needs a :class:`Receiver`, which says by
-``idle`` when it can be dropped again.
+An owner that holds very many connections keeps no object for an idle one: :func:`read_one` reads the usual case, a
+whole small frame, without any state; only what is incomplete, fragmented or unusual needs a :class:`Receiver`, which
+says by ``idle`` when it can be dropped again.
 """
 
 from __future__ import annotations
 
 from _codecs import utf_8_decode  # the C function itself: `codecs` wraps it in a class per decoder
 
+from wstune.protocol.closing import INVALID_DATA, MAX_CONTROL, PROTOCOL_ERROR, TOO_BIG
+from wstune.protocol.closing import ProtocolError as ProtocolError
+from wstune.protocol.closing import close_code as close_code
+from wstune.protocol.closing import close_payload as close_payload
+
 CONT, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 
-NORMAL, GOING_AWAY, PROTOCOL_ERROR, UNSUPPORTED, NO_STATUS = 1000, 1001, 1002, 1003, 1005
-INVALID_DATA, POLICY, TOO_BIG, INTERNAL, TRY_AGAIN = 1007, 1008, 1009, 1011, 1013
-
 MAX_MESSAGE = 65536
-MAX_CONTROL = 125  # RFC 6455 §5.5
 
 _IDENTITY = bytes(range(256))
 _TRANSLATE_FROM = 2048  # bytes; where four translations of a quarter each become faster than one large XOR
-
-
-class ProtocolError(Exception):
-    """The peer broke the protocol: fail the connection with close code ``code`` (1002, 1007 or 1009).
-
-    ``frames`` holds what the same :meth:`Receiver.feed` had completed before it met the error, in its order: it was
-    received in good faith, and is to be handled before the connection is closed.
-    """
-
-    def __init__(self, code: int, reason: str) -> None:
-        super().__init__(code, reason)
-        self.code = code
-        self.reason = reason
-        self.frames: list[tuple[int, bytes]] = []
-
-    def __str__(self) -> str:
-        return f"{self.code} {self.reason}"
 
 
 def mask_payload(payload: bytes, mask: bytes) -> bytes:
@@ -54,8 +38,8 @@ def mask_payload(payload: bytes, mask: bytes) -> bytes:
 def encode(opcode: int, payload: bytes, fin: bool = True, mask: bytes | None = None) -> bytes:
     """One frame. ``mask`` (4 bytes) is for a client, which must mask with fresh random bytes each time (§5.3).
 
-    Raises ValueError for what may not be sent: an unknown opcode, a control frame in parts or over 125 bytes, a mask that is
-    not 4 bytes.
+    Raises ValueError for what may not be sent: an unknown opcode, a control frame in parts or over 125 bytes, a mask
+    that is not 4 bytes.
     """
     n = len(payload)
     if opcode > 7:
@@ -80,9 +64,10 @@ def encode(opcode: int, payload: bytes, fin: bool = True, mask: bytes | None = N
 
 
 def read_one(data: bytes, role: str = "server") -> tuple[int, bytes] | None:
-    """``(opcode, payload)`` if ``data`` is exactly one whole, valid TEXT, BINARY, PING or PONG frame of at most 125 bytes.
+    """``(opcode, payload)`` if ``data`` is exactly one whole, valid TEXT, BINARY, PING or PONG frame of ≤ 125 bytes.
 
     Otherwise None: feed ``data`` to a :class:`Receiver`, which tells incomplete from wrong. None too for CLOSE frames.
+    For a connection that has no Receiver, or an idle one.
     """
     n = len(data)
     if n < 2:
@@ -117,7 +102,6 @@ class Receiver:
     """
 
     __slots__ = (
-        "_chunk",
         "_control",
         "_error",
         "_fin",
@@ -142,7 +126,7 @@ class Receiver:
         self._masked = role == "server"
         self._max = max_message
         self.closed = False  # a CLOSE came: whatever follows is not looked at (§5.5.1)
-        self._error: ProtocolError | None = None
+        self._error: tuple[int, str] | None = None
         self._head = bytearray()  # of a header, what has come: at most 14 bytes
         self._remaining = -1  # payload bytes of the present frame still to come; -1 between frames
         self._opcode = CONT  # of the present frame
@@ -164,13 +148,13 @@ class Receiver:
         return len(self._head) + len(self._message) + len(self._control) + len(self._tail)
 
     def feed(self, data: bytes) -> list[tuple[int, bytes]]:
-        """What ``data`` completes: ``(TEXT | BINARY, whole message)``, ``(PING | PONG, payload)``, ``(CLOSE, payload)``.
+        """What ``data`` completes: ``(TEXT | BINARY, whole message)``, ``(PING | PONG | CLOSE, payload)``, in order.
 
         The payload of a CLOSE is valid for :func:`close_code`. After a CLOSE nothing more is read: ``closed`` is True.
         Raises ProtocolError as early as the bytes allow, and again each time it is fed after that.
         """
         if self._error is not None:
-            raise self._error
+            raise ProtocolError(*self._error)  # not the first one again: its traceback would hold on to data, and grow
         out: list[tuple[int, bytes]] = []
         if self.closed:
             return out
@@ -178,7 +162,7 @@ class Receiver:
             self._read(data, out)
         except ProtocolError as error:
             error.frames = out
-            self._error = error
+            self._error = (error.code, error.reason)
             self._head, self._message, self._control, self._tail = bytearray(), bytearray(), bytearray(), b""
             raise
         return out
@@ -213,26 +197,14 @@ class Receiver:
         head += data[at : at + 14 - had]
         have = len(head)
         first = head[0]
-        opcode = first & 0x0F
-        if first & 0x70:
-            raise ProtocolError(PROTOCOL_ERROR, "a reserved bit is set and no extension was agreed")
-        if BINARY < opcode < CLOSE or opcode > PONG:
-            raise ProtocolError(PROTOCOL_ERROR, f"opcode {opcode:#x} is reserved")
-        if opcode >= CLOSE:
-            if first < 0x80:
-                raise ProtocolError(PROTOCOL_ERROR, "a control frame is fragmented")
-        elif opcode == CONT:
-            if self._type == CONT:
-                raise ProtocolError(PROTOCOL_ERROR, "a continuation frame continues nothing")
-        elif self._type != CONT:
-            raise ProtocolError(PROTOCOL_ERROR, "a new message began before the last one ended")
+        self._judge_first(first)
         if have < 2:
             return len(data)
         second = head[1]
-        if self._masked and second < 0x80:
-            raise ProtocolError(PROTOCOL_ERROR, "a frame from a client is not masked")
-        if not self._masked and second >= 0x80:
-            raise ProtocolError(PROTOCOL_ERROR, "a frame from a server is masked")
+        if (second >= 0x80) != self._masked:
+            wrong = "client is not masked" if self._masked else "server is masked"
+            raise ProtocolError(PROTOCOL_ERROR, f"a frame from a {wrong}")
+        opcode = first & 0x0F
         length = second & 0x7F
         if opcode >= CLOSE and length > MAX_CONTROL:
             raise ProtocolError(PROTOCOL_ERROR, "a control frame is over 125 bytes")
@@ -260,6 +232,22 @@ class Receiver:
         self._remaining = length
         head.clear()
         return at + size - had
+
+    def _judge_first(self, first: int) -> None:
+        """Raise for a first byte that cannot begin a frame here: reserved bits and opcodes (§5.2), fragments (§5.4)."""
+        opcode = first & 0x0F
+        if first & 0x70:
+            raise ProtocolError(PROTOCOL_ERROR, "a reserved bit is set and no extension was agreed")
+        if BINARY < opcode < CLOSE or opcode > PONG:
+            raise ProtocolError(PROTOCOL_ERROR, f"opcode {opcode:#x} is reserved")
+        if opcode >= CLOSE:
+            if first < 0x80:
+                raise ProtocolError(PROTOCOL_ERROR, "a control frame is fragmented")
+        elif opcode == CONT:
+            if self._type == CONT:
+                raise ProtocolError(PROTOCOL_ERROR, "a continuation frame continues nothing")
+        elif self._type != CONT:
+            raise ProtocolError(PROTOCOL_ERROR, "a new message began before the last one ended")
 
     def _payload(self, chunk: bytes) -> None:
         """Take payload bytes of the present frame: unmask, and judge text as far as it has come (§8.1)."""
@@ -293,7 +281,7 @@ class Receiver:
 
 
 def _utf8_tail(data: bytes) -> bytes:
-    """The bytes at the end of ``data`` that begin a character and do not end it (at most 3); ProtocolError 1007 if not UTF-8.
+    """The bytes at the end of ``data`` that begin a character and do not end it, at most 3; raises ProtocolError 1007.
 
     CPython's decoder refuses an impossible character at its first impossible byte, which is as early as one can (§8.1).
     """
@@ -302,40 +290,3 @@ def _utf8_tail(data: bytes) -> bytes:
     except UnicodeDecodeError as error:
         raise ProtocolError(INVALID_DATA, "a text message is not UTF-8") from error
     return data[done:]
-
-
-def _may_be_sent(code: int) -> bool:
-    """Whether ``code`` may stand in a CLOSE frame: RFC 6455 §7.4 and IANA's registry (1012 to 1014 were added to it).
-
-    1004 is reserved without a meaning; 1005, 1006 and 1015 are for reports within a program; 1016 to 2999 are unassigned.
-    """
-    return 1000 <= code <= 1003 or 1007 <= code <= 1014 or 3000 <= code <= 4999
-
-
-def close_code(payload: bytes) -> tuple[int, str]:
-    """``(code, reason)`` of a CLOSE frame's payload; ``(1005, "")`` for an empty one (RFC 6455 §7.1.5).
-
-    Raises ProtocolError: 1002 for a payload of 1 byte or a code that may not be sent (such as Tsung's payload ``close``, which
-    reads as 25452), 1007 for a reason that is not UTF-8.
-    """
-    if not payload:
-        return NO_STATUS, ""
-    if len(payload) == 1:
-        raise ProtocolError(PROTOCOL_ERROR, "a close payload has 1 byte")
-    code = payload[0] << 8 | payload[1]
-    if not _may_be_sent(code):
-        raise ProtocolError(PROTOCOL_ERROR, f"close code {code} may not be sent")
-    try:
-        return code, utf_8_decode(payload[2:], "strict", True)[0]
-    except UnicodeDecodeError as error:
-        raise ProtocolError(INVALID_DATA, "a close reason is not UTF-8") from error
-
-
-def close_payload(code: int, reason: bytes = b"") -> bytes:
-    """The payload of a CLOSE frame. Raises ValueError for what may not be sent, or does not fit (a reason has 123 bytes)."""
-    if not _may_be_sent(code):
-        raise ValueError(f"close code {code} may not be sent (RFC 6455 §7.4)")
-    if len(reason) > MAX_CONTROL - 2:
-        raise ValueError("a close reason is at most 123 bytes (RFC 6455 §5.5)")
-    utf_8_decode(reason, "strict", True)
-    return code.to_bytes(2, "big") + reason

@@ -1,8 +1,8 @@
-"""The opening handshake of WebSocket, RFC 6455 §4, over the syntax of HTTP/1.1 (RFC 9112): bytes in, bytes out.
+"""The opening handshake of WebSocket, RFC 6455 §4: bytes in, bytes out, for both ends.
 
-Opening is what a burst does 30,000 times a second, at both ends of one host, so the usual exchange has a short way: what
-:func:`build_request` and :func:`build_response` write is known by its fixed layout, and everything else goes through the
-strict parser below. Both ways accept the same requests; a test holds that.
+Opening is what a burst does 30,000 times a second, at both ends of one host. So what :func:`build_request` and
+:func:`build_response` write is known again by its fixed layout (:func:`quick_request`, the first lines of
+:func:`check_response`), and everything else goes through the strict parser. A test holds that the two ways agree.
 """
 
 from __future__ import annotations
@@ -10,100 +10,74 @@ from __future__ import annotations
 from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
 
-# Measured for one accept value, CPython 3.11 with OpenSSL 3: hashlib.sha1 + b2a_base64(newline=False) 0.54 µs, with
-# usedforsecurity=False (SHA-1 is no secret here, RFC 6455 §10.8) 0.55 µs; _sha1.sha1, which saves 0.6 MB in a process of its own
-# but nothing in a forked one, 0.81 µs; base64.b64encode instead of binascii 0.05 µs more.
+# One accept value on CPython 3.11 with OpenSSL 3, in µs: hashlib.sha1 and b2a_base64(newline=False) 0.54, with
+# usedforsecurity=False (this SHA-1 keeps no secret, RFC 6455 §10.8) 0.55; _sha1.sha1 instead 0.81 (it spares a process
+# 0.6 MB, but none that is forked from one that has hashlib); base64.b64encode instead of binascii 0.05 more.
 from hashlib import sha1
 
+from wstune.protocol import http1
+from wstune.protocol.http1 import MAX_HEAD as MAX_HEAD
+from wstune.protocol.http1 import MAX_HEADERS as MAX_HEADERS
+from wstune.protocol.http1 import HandshakeError as HandshakeError
+from wstune.protocol.http1 import build_answer as build_answer
+from wstune.protocol.http1 import build_error as build_error
+from wstune.protocol.http1 import head_length as head_length
+
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 §1.3
-MAX_HEAD = 8192  # bytes of a request or response up to and including the empty line
-MAX_HEADERS = 64
 
-_TOKEN = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"  # RFC 9110 §5.6.2
-_VISIBLE = bytes(range(0x21, 0x7F))
-_ALLOWED = bytes({0x09, 0x0A, 0x0D} | set(range(0x20, 0x7F)) | set(range(0x80, 0x100)))  # RFC 9110 §5.5
-_SINGLE = frozenset(  # may stand once: what a second one would mean is anybody's guess (RFC 9110 §5.3, RFC 6455 §11.3)
-    (
-        b"host",
-        b"origin",
-        b"content-length",
-        b"sec-websocket-key",
-        b"sec-websocket-version",
-        b"sec-websocket-accept",
-    )
+_REQUEST_MIDDLE = b"\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: "
+_REQUEST_END = b"==\r\nSec-WebSocket-Version: 13\r\n\r\n"  # with the padding of the key
+_KEY_END = 2 - len(_REQUEST_END)
+_KEY_AT = _KEY_END - 24
+_FRONT_END = _KEY_AT - len(_REQUEST_MIDDLE)
+_RESPONSE = (
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Accept: %b\r\n%b\r\n"
 )
-_METHODS = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH"))
-_REASONS = {
-    400: b"Bad Request",
-    403: b"Forbidden",
-    404: b"Not Found",
-    405: b"Method Not Allowed",
-    408: b"Request Timeout",
-    413: b"Content Too Large",
-    414: b"URI Too Long",
-    426: b"Upgrade Required",
-    431: b"Request Header Fields Too Large",
-    501: b"Not Implemented",
-    503: b"Service Unavailable",
-    505: b"HTTP Version Not Supported",
-}
-Header = tuple[bytes, bytes]
+_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
-
-class HandshakeError(Exception):
-    """A handshake that must not succeed.
-
-    At a server, ``status`` and ``headers`` are of the answer that is due (:func:`build_error` writes it). At a client,
-    ``status`` is what the server said, 0 if that was not HTTP.
-    """
-
-    def __init__(self, status: int, reason: str, headers: tuple[Header, ...] = ()) -> None:
-        super().__init__(status, reason)
-        self.status = status
-        self.reason = reason
-        self.headers = headers
-
-    def __str__(self) -> str:
-        return f"{self.status} {self.reason}"
+# Of requests in our own layout that the parser found good: request line and Host → target. A burst has one or a few.
+_fronts: dict[bytes, bytes] = {}
+_MAX_FRONTS, _MAX_FRONT = 64, 256
 
 
 class Request:
-    """A well-formed request. ``is_upgrade``: it asks for WebSocket 13 and nothing is missing; else it is plain HTTP.
+    """A well-formed request. ``is_upgrade``: it asks for WebSocket 13 and lacks nothing; otherwise it is plain HTTP.
 
-    ``target`` is in origin form (``/path?query``). ``headers`` has lower-case names; a repeated field is joined with ``, ``.
-    ``key``, ``origin`` are b"" when absent, ``protocols`` the subprotocols offered in their order of preference.
+    ``method`` is GET, or HEAD if plain; ``target`` in origin form (``/path?query``); ``headers`` lower-case name →
+    value, a repeated field joined with ``, ``; ``key``, ``origin`` b"" when absent; ``protocols`` the subprotocols on
+    offer, best first.
     """
 
     __slots__ = ("headers", "host", "is_upgrade", "key", "method", "origin", "protocols", "target")
 
-    def __init__(
-        self,
-        method: bytes,
-        target: bytes,
-        host: bytes,
-        headers: dict[bytes, bytes],
-        key: bytes = b"",
-        origin: bytes = b"",
-        protocols: tuple[bytes, ...] = (),
-        is_upgrade: bool = False,
-    ) -> None:
+    def __init__(self, method: bytes, target: bytes, host: bytes, headers: dict[bytes, bytes]) -> None:
         self.method = method
         self.target = target
         self.host = host
         self.headers = headers
-        self.key = key
-        self.origin = origin
-        self.protocols = protocols
-        self.is_upgrade = is_upgrade
+        self.origin = headers.get(b"origin", b"")
+        self.key = b""
+        self.protocols: tuple[bytes, ...] = ()
+        self.is_upgrade = False
 
 
 def accept_value(key: bytes) -> bytes:
-    """What the server answers to ``key`` (24 bytes of base64): base64 of the SHA-1 of key and GUID, 28 bytes (§4.2.2)."""
+    """What the server answers to ``key``: base64 of the SHA-1 of key and GUID, 28 bytes (RFC 6455 §4.2.2 step 5.4)."""
     return b2a_base64(sha1(key + GUID, usedforsecurity=False).digest(), newline=False)
 
 
+def key_value(nonce: bytes) -> bytes:
+    """The key of 16 random bytes, fresh for each connection (RFC 6455 §4.1 item 7): 24 bytes."""
+    return b2a_base64(nonce, newline=False)
+
+
 def build_request(host: bytes, path: bytes, key: bytes, headers: bytes = b"") -> bytes:
-    """The client's request (§4.1). ``headers`` are more lines, each ended by CRLF; nothing is checked here."""
+    """The client's request (RFC 6455 §4.1). ``headers`` are more lines, each ended by CRLF.
+
+    Nothing is checked here, as one burst builds a million alike; check once by giving one to :func:`parse_request` and
+    comparing its ``target``, ``host`` and the number of its ``headers`` with what was meant.
+    """
     return (
         b"GET %b HTTP/1.1\r\nHost: %b\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         b"Sec-WebSocket-Key: %b\r\nSec-WebSocket-Version: 13\r\n%b\r\n" % (path, host, key, headers)
@@ -111,131 +85,195 @@ def build_request(host: bytes, path: bytes, key: bytes, headers: bytes = b"") ->
 
 
 def build_response(accept: bytes, headers: bytes = b"") -> bytes:
-    """The server's answer 101 (§4.2.2). ``headers`` are more lines, each ended by CRLF; nothing is checked here."""
-    return (
-        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        b"Sec-WebSocket-Accept: %b\r\n%b\r\n" % (accept, headers)
-    )
+    """The server's answer 101 (RFC 6455 §4.2.2). ``headers`` are more lines, each ended by CRLF, not checked."""
+    return _RESPONSE % (accept, headers)
 
 
-def build_error(error: HandshakeError) -> bytes:
-    """The answer to a request that failed: status, the headers that the status demands, the reason as text; then close."""
-    body = error.reason.encode() + b"\n"
-    lines = [b"HTTP/1.1 %d %b" % (error.status, _REASONS.get(error.status, b"Error"))]
-    lines += [b"%b: %b" % header for header in error.headers]
-    lines.append(b"Content-Type: text/plain; charset=utf-8\r\nContent-Length: %d" % len(body))
-    connection = b"" if any(name == b"Connection" for name, _ in error.headers) else b"Connection: close\r\n"
-    return b"\r\n".join(lines) + b"\r\n" + connection + b"\r\n" + body
+def quick_request(data: bytes) -> tuple[bytes, bytes] | None:
+    """``(target, key)`` if ``data`` is one whole request as :func:`build_request` writes it without more headers.
+
+    None says nothing against ``data``: give it to :func:`head_length` and :func:`parse_request`, which also learns it.
+    """
+    if data[_FRONT_END:_KEY_AT] == _REQUEST_MIDDLE and data[_KEY_END - 2 :] == _REQUEST_END:
+        target = _fronts.get(data[:_FRONT_END])
+        if target is not None and not data[_KEY_AT : _KEY_END - 2].strip(_BASE64):
+            return target, data[_KEY_AT:_KEY_END]
+    return None
+
+
+def _learn(head: bytes, target: bytes) -> None:
+    """Remember the front of an accepted request in our layout: request line, Host, no further field (7 line ends)."""
+    if (
+        head[_KEY_END - 2 :] == _REQUEST_END
+        and head[_FRONT_END:_KEY_AT] == _REQUEST_MIDDLE
+        and head.count(b"\r\n") == 7
+    ):
+        front = head[:_FRONT_END]
+        if len(front) <= _MAX_FRONT:
+            if (
+                len(_fronts) >= _MAX_FRONTS
+            ):  # somebody makes them up: forgetting costs a few µs a request, keeping memory
+                _fronts.clear()
+            _fronts[front] = target
 
 
 def parse_request(head: bytes) -> Request:
     """Read one request; ``head`` is everything up to and including the empty line, and not a byte more.
 
-    Raises HandshakeError with the status that the answer must have.
+    Raises HandshakeError with the status that the answer must have: 400, 405, 413, 426, 431, 501 or 505. A request
+    that has any sign of a WebSocket handshake must be a whole one (RFC 6455 §4.2.1); whether its target and its origin
+    suit is the server's to say (404, :func:`check_origin`).
     """
-    start, headers = _split(head, 400)
-    method, target, version = _request_line(start)
+    start, headers = http1.split_head(
+        head.removeprefix(b"\r\n"), 400
+    )  # RFC 9112 §2.2: one empty line before is let pass
+    method, target, minor = http1.request_line(start)
     host = headers.get(b"host")
-    if host is None and version != b"HTTP/1.0":
-        raise HandshakeError(400, "Host is missing")
-    return _upgrade(Request(method, target, host or b"", headers), version)
+    if (host is None and minor != b"0") or not http1.is_host(host or b""):
+        raise HandshakeError(400, "Host is missing or not a host")
+    target, host = http1.origin_form(target, host or b"")
+    http1.no_content(headers)
+    request = Request(method, target, host, headers)
+    if b"sec-websocket-key" in headers or b"sec-websocket-version" in headers or _asks(headers):
+        _read_upgrade(request, minor)
+        _learn(head, target)
+    return request
+
+
+def _asks(headers: dict[bytes, bytes]) -> bool:
+    return b"websocket" in http1.token_list(headers.get(b"upgrade", b""))
+
+
+def _read_upgrade(request: Request, minor: bytes) -> None:
+    """Fill in what concerns WebSocket, or raise (RFC 6455 §4.2.1)."""
+    headers = request.headers
+    if request.method != b"GET":
+        raise HandshakeError(405, "a WebSocket handshake is a GET", ((b"Allow", b"GET"),))
+    if minor == b"0":
+        raise HandshakeError(505, "a WebSocket handshake needs HTTP/1.1")
+    if not request.host:
+        raise HandshakeError(400, "Host is empty")
+    if not _asks(headers):
+        raise HandshakeError(400, "Upgrade does not name websocket")
+    if b"upgrade" not in http1.token_list(headers.get(b"connection", b"")):
+        raise HandshakeError(400, "Connection does not name Upgrade")
+    version = headers.get(b"sec-websocket-version", b"")
+    if version != b"13":
+        if not version.isdigit() or version != b"%d" % int(version[:4]) or int(version) > 255:
+            raise HandshakeError(400, "Sec-WebSocket-Version is missing or not a version")
+        raise upgrade_required("the WebSocket version is not 13")
+    if not _is_key(headers.get(b"sec-websocket-key", b"")):
+        raise HandshakeError(400, "Sec-WebSocket-Key is not the base64 of 16 bytes")
+    if b"sec-websocket-extensions" in headers:
+        parse_extensions(headers[b"sec-websocket-extensions"])
+    if b"sec-websocket-protocol" in headers:
+        request.protocols = _parse_protocols(headers[b"sec-websocket-protocol"])
+    request.key = headers[b"sec-websocket-key"]
+    request.is_upgrade = True
+
+
+def _is_key(key: bytes) -> bool:
+    try:
+        return len(key) == 24 and len(a2b_base64(key, strict_mode=True)) == 16
+    except Base64Error:
+        return False
+
+
+def _parse_protocols(value: bytes) -> tuple[bytes, ...]:
+    """The subprotocols on offer: tokens, each once (RFC 6455 §4.1 item 10). Their case counts."""
+    names = tuple(name for name in (part.strip(b" \t") for part in value.split(b",")) if name)
+    if not names or len(set(names)) < len(names) or not all(map(http1.is_token, names)):
+        raise HandshakeError(400, "Sec-WebSocket-Protocol is not a list of different tokens")
+    return names
+
+
+def parse_extensions(value: bytes) -> list[tuple[bytes, list[tuple[bytes, bytes | None]]]]:
+    """``[(name, [(parameter, value or None), …]), …]`` of Sec-WebSocket-Extensions (RFC 6455 §9.1).
+
+    Raises HandshakeError 400 if malformed. A quoted value must be a token once it is unquoted, so it has no comma and
+    no semicolon, and splitting at those is right.
+    """
+    extensions = []
+    for item in value.split(b","):
+        if not item.strip(b" \t"):
+            continue
+        name, *parameters = (part.strip(b" \t") for part in item.split(b";"))
+        pairs: list[tuple[bytes, bytes | None]] = []
+        for parameter in parameters:
+            left, equals, right = (part.strip(b" \t") for part in parameter.partition(b"="))
+            if len(right) > 1 and right[:1] == right[-1:] == b'"' and b"\\\\" not in right and right[-2:] != b'\\"':
+                right = right[1:-1].replace(b"\\", b"")
+            if not http1.is_token(left) or (equals and not http1.is_token(right)):
+                raise HandshakeError(400, "Sec-WebSocket-Extensions is malformed")
+            pairs.append((left, right if equals else None))
+        if not http1.is_token(name):
+            raise HandshakeError(400, "Sec-WebSocket-Extensions is malformed")
+        extensions.append((name, pairs))
+    if not extensions:
+        raise HandshakeError(400, "Sec-WebSocket-Extensions is empty")
+    return extensions
+
+
+def upgrade_required(reason: str) -> HandshakeError:
+    """The error 426 with the fields that it needs (RFC 9110 §15.5.22, RFC 6455 §4.4); to be raised."""
+    return HandshakeError(426, reason, ((b"Upgrade", b"websocket"), (b"Sec-WebSocket-Version", b"13")))
+
+
+def check_origin(request: Request, allowed: frozenset[bytes] = frozenset()) -> None:
+    """Raise HandshakeError 403 if a web page of another host is behind the request (RFC 6455 §10.2).
+
+    Without Origin it is not a browser, and is let in. Else the origin's host and port must be those of Host, or the
+    whole origin (lower case) be in ``allowed``; ``*`` there lets all in. Tsung sends its bare host as the origin: that
+    is compared as it is.
+    """
+    origin = request.origin.lower()
+    if not origin or origin in allowed or b"*" in allowed:
+        return
+    scheme, separator, authority = origin.partition(b"://")
+    host = request.host.lower()
+    if not separator:
+        authority = origin
+    elif scheme in (b"http", b"https"):  # a browser leaves out a scheme's own port in both, other clients may not
+        port = b":80" if scheme == b"http" else b":443"
+        host = host.removesuffix(port)
+        authority = authority.removesuffix(port)
+    if not authority or authority != host:
+        raise HandshakeError(403, "the page that asks is of another origin")
 
 
 def check_response(head: bytes, accept: bytes, protocols: tuple[bytes, ...] = ()) -> None:
-    """Return if ``head`` agrees to the upgrade as RFC 6455 §4.1 demands, else raise HandshakeError.
+    """Return if ``head`` agrees to the upgrade as RFC 6455 §4.1 demands of a client, else raise HandshakeError.
 
-    ``protocols`` are the subprotocols that were asked for. Extensions never are, so any in the answer is an error.
+    ``head`` ends with its empty line. ``protocols`` are the subprotocols that were asked for; extensions never are.
     """
-    if (
-        head == b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        b"Sec-WebSocket-Accept: %b\r\n\r\n" % accept
-    ):
+    if head == _RESPONSE % (accept, b""):
         return
-    start, headers = _split(head, 0)
-    if not (
-        start.startswith(b"HTTP/1.") and start[8:9] == b" " and start[9:12].isdigit() and start[12:13] in (b" ", b"")
+    start, headers = http1.split_head(head, 0)
+    version, _, rest = start.partition(b" ")
+    code, space, _ = rest.partition(b" ")
+    if (
+        len(version) != 8
+        or version[:7] != b"HTTP/1."
+        or not version[7:].isdigit()
+        or len(code) != 3
+        or not code.isdigit()
     ):
         raise HandshakeError(0, "the answer is not HTTP/1.1")
-    status = int(start[9:12])
+    status = int(code)
+    wrong = ""
     if status != 101:
-        raise HandshakeError(status, "the server did not switch protocols")
-    if headers.get(b"upgrade", b"").lower() != b"websocket":
-        raise HandshakeError(status, "Upgrade in the answer is not websocket")
-    if b"upgrade" not in _tokens(headers.get(b"connection", b"")):
-        raise HandshakeError(status, "Connection in the answer lacks Upgrade")
-    if headers.get(b"sec-websocket-accept") != accept:
-        raise HandshakeError(status, "Sec-WebSocket-Accept does not fit the key")
-    if b"sec-websocket-extensions" in headers:
-        raise HandshakeError(status, "the server chose an extension that was not asked for")
-    if b"sec-websocket-protocol" in headers and headers[b"sec-websocket-protocol"] not in protocols:
-        raise HandshakeError(status, "the server chose a subprotocol that was not asked for")
-
-
-def _split(head: bytes, status: int) -> tuple[bytes, dict[bytes, bytes]]:
-    """The start line and the fields of a head, by the syntax of RFC 9112 §2 and §5; raises HandshakeError(status, …)."""
-    if len(head) > MAX_HEAD:
-        raise HandshakeError(status and 431, f"the head is over {MAX_HEAD} bytes")
-    if head.find(b"\r\n\r\n") != len(head) - 4:
-        raise HandshakeError(status, "the head does not end with its only empty line")
-    lines = head[:-4].split(b"\r\n")
-    if head.translate(None, _ALLOWED) or not head.count(b"\r") == head.count(b"\n") == len(lines) + 1:
-        raise HandshakeError(status, "the head has a control character, or CR or LF alone")
-    if len(lines) > MAX_HEADERS + 1:
-        raise HandshakeError(status and 431, f"there are over {MAX_HEADERS} header fields")
-    headers: dict[bytes, bytes] = {}
-    for line in lines[1:]:
-        name, colon, value = line.partition(b":")
-        if not colon or not name or name.translate(None, _TOKEN):
-            raise HandshakeError(status, "a header field has no valid name")
-        name = name.lower()
-        value = value.strip(b" \t")
-        if name in headers:
-            if name in _SINGLE:
-                raise HandshakeError(status, f"{name.decode()} stands twice")
-            value = headers[name] + b", " + value
-        headers[name] = value
-    return lines[0], headers
-
-
-def _request_line(line: bytes) -> tuple[bytes, bytes, bytes]:
-    parts = line.split(b" ")
-    if len(parts) != 3:
-        raise HandshakeError(400, "the request line is not method, target and version")
-    method, target, version = parts
-    if version not in (b"HTTP/1.1", b"HTTP/1.0"):
-        raise HandshakeError(505 if version.startswith(b"HTTP/") else 400, "the version is not HTTP/1.1")
-    if not method or method.translate(None, _TOKEN):
-        raise HandshakeError(400, "the method is not a token")
-    if not target.startswith(b"/") or target.translate(None, _VISIBLE) or b"#" in target:
-        raise HandshakeError(400, "the target is not a path")
-    return method, target, version
-
-
-def _tokens(value: bytes) -> list[bytes]:
-    return [token.strip(b" \t").lower() for token in value.split(b",")]
-
-
-def _upgrade(request: Request, version: bytes) -> Request:
-    """Fill in what concerns WebSocket (§4.2.1)."""
-    headers = request.headers
-    request.origin = headers.get(b"origin", b"")
-    asks = b"websocket" in _tokens(headers.get(b"upgrade", b""))
-    if not asks and b"sec-websocket-key" not in headers:
-        return request
-    if request.method != b"GET":
-        raise HandshakeError(405, "a handshake is a GET", ((b"Allow", b"GET"),))
-    if version == b"HTTP/1.0":
-        raise HandshakeError(505, "a handshake needs HTTP/1.1")
-    if not asks or b"upgrade" not in _tokens(headers.get(b"connection", b"")):
-        raise HandshakeError(400, "Upgrade and Connection do not ask for websocket")
-    if headers.get(b"sec-websocket-version") != b"13":
-        raise HandshakeError(426, "the WebSocket version is not 13", ((b"Sec-WebSocket-Version", b"13"),))
-    key = headers.get(b"sec-websocket-key", b"")
-    try:
-        if len(a2b_base64(key, strict_mode=True)) != 16:
-            raise HandshakeError(400, "Sec-WebSocket-Key is not 16 bytes in base64")
-    except Base64Error as error:
-        raise HandshakeError(400, "Sec-WebSocket-Key is not base64") from error
-    request.key = key
-    request.is_upgrade = True
-    return request
+        wrong = "the server did not switch protocols"
+    elif version == b"HTTP/1.0" or not space:
+        wrong = "the status line is not of HTTP/1.1"
+    elif headers.get(b"upgrade", b"").lower() != b"websocket":
+        wrong = "Upgrade in the answer is not websocket"
+    elif b"upgrade" not in http1.token_list(headers.get(b"connection", b"")):
+        wrong = "Connection in the answer does not name Upgrade"
+    elif headers.get(b"sec-websocket-accept") != accept:
+        wrong = "Sec-WebSocket-Accept does not fit the key"
+    elif b"sec-websocket-extensions" in headers:
+        wrong = "the server chose an extension that was not asked for"
+    elif headers.get(b"sec-websocket-protocol") not in (None, *protocols):
+        wrong = "the server chose a subprotocol that was not asked for"
+    if wrong:
+        raise HandshakeError(status, wrong, tuple(headers.items()))
