@@ -283,6 +283,8 @@ class HostFacts:
     cgroup_memory_headroom: int | None = None
     """Bytes left in the tightest ancestor's memory limit; None when unlimited or unknown."""
     cgroup_pids_headroom: int | None = None
+    sysctls_read_only: bool | None = None
+    """Whether /proc/sys is mounted read-only, as container runtimes do."""
     notes: tuple[str, ...] = ()
 
 
