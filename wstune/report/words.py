@@ -13,7 +13,7 @@ RED, YELLOW, GREEN, DIM, BOLD = "31", "33", "32", "2", "1"
 _SHOWN_RANGES = 3
 _SHOWN_TEXT = 40
 
-_NO_LIMIT_FROM = 2**62
+NO_LIMIT_FROM = 2**62
 
 
 def paint(text: str, code: str, color: bool) -> str:
@@ -23,7 +23,7 @@ def paint(text: str, code: str, color: bool) -> str:
 
 def count(number: int) -> str:
     """With thousands separators; LONG_MAX and its like as `no limit`."""
-    return "no limit" if number >= _NO_LIMIT_FROM else f"{number:,}"
+    return "no limit" if number >= NO_LIMIT_FROM else f"{number:,}"
 
 
 def counted(number: int, noun: str) -> str:
