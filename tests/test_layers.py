@@ -21,6 +21,10 @@ LAYERS = (
     (
         "readiness",
         "tuning.plan",
+        "tuning.improve",
+        "tuning.records",
+        "tuning.chain",
+        "tuning.persist",
         "protocol",
         "chat.rooms",
         "burst.scenario",

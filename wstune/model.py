@@ -314,6 +314,8 @@ class Refusal(Enum):
     PRIVILEGE = "a privilege is missing"
     GUARD = "it would break what runs"
     OUTSIDE = "it belongs to the host, and this is not the host's network namespace"
+    ELSEWHERE = "it is not set here but where the process, the login or the container is started"
+    UNKNOWN = "its value could not be read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,9 +343,45 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class FileChange:
+    """One of wstune's own files, written so that changes survive a reboot, a login or a restart.
+
+    Attributes:
+        style: `sysctl`, `limits` or `unit`: which loader reads it.
+        path: where it is written, --etc-root included.
+        before, after: the whole text; before is None when there is no such file.
+        entries: (key, value, what it replaced) of each line that this profile wants.
+        takes_effect: when the file is read: `at boot`, `at the next login`, `at a restart of UNIT`.
+        overridden: (key, `file:line`, why) of each line that another file will override.
+    """
+
+    style: str
+    path: str
+    before: str | None
+    after: str
+    entries: tuple[tuple[str, str, str], ...]
+    takes_effect: str
+    overridden: tuple[tuple[str, str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """What apply will do, in order, and what it will not."""
+    """What apply will do, in order, and what it will not.
+
+    Attributes:
+        claims: nothing to write, but an earlier transaction of wstune made it so: noted, so that the value stays when that
+            one is taken back before this one.
+        notes: sentences about the whole: why nothing is persisted, which value is only read at boot ….
+    """
 
     profile: str
     changes: tuple[Change, ...]
     refused: tuple[Change, ...] = field(default=())
+    claims: tuple[Change, ...] = ()
+    files: tuple[FileChange, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not (self.changes or self.claims or self.files)

@@ -1,0 +1,242 @@
+"""From findings to changes: what to write, in which order, and what not to write and why. Pure.
+
+A plan is a prediction: `apply` reads every value again right before it writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from wstune.model import (
+    Absence,
+    Change,
+    Effect,
+    Finding,
+    HostFacts,
+    Outcome,
+    Plan,
+    Refusal,
+    Scope,
+    Severity,
+    Store,
+    Tunable,
+)
+from wstune.tunables import find
+from wstune.tuning.improve import improved, worsens
+from wstune.values import Kind, Value, format_value, make
+
+_RANK = {Severity.ERROR: 0, Severity.WARN: 1, Severity.INFO: 2}
+
+RLIMITS = ("nofile", "nofile.soft")
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A running process whose file limit is to be changed."""
+
+    pid: int
+    soft: int
+    hard: int
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What a plan must know of the host beside the findings; None where it could not be read.
+
+    Attributes:
+        unwritable: sysctl keys that root may not write here, with what the kernel says.
+        nr_open: fs.nr_open as it is.
+        highest_hard: the highest hard nofile of all processes; needed only where nr_open would be lowered.
+        files_allocated: open files of the host; needed only where file-max would be lowered.
+    """
+
+    facts: HostFacts
+    unwritable: Mapping[str, str] = field(default_factory=dict)
+    nr_open: int | None = None
+    highest_hard: int | None = None
+    files_allocated: int | None = None
+    process: Process | None = None
+
+
+def plan(
+    profile_name: str, findings: Sequence[Finding], circumstances: Circumstances, *, allow_lower: bool = False
+) -> Plan:
+    """What must be changed so that the findings pass, in order, and what will not be changed.
+
+    A second plan after an apply is empty, and a value that is at least as good as demanded is never touched.
+
+    Args:
+        allow_lower: also write values that are worse for connections than the present ones.
+    """
+    changes: list[Change] = []
+    refused: list[Change] = []
+    for name, group in _unmet(findings).items():
+        if name in RLIMITS and circumstances.process:
+            continue
+        change = _change(find(name), group, circumstances, allow_lower)
+        if change is not None:
+            (refused if change.refusal else changes).append(change)
+    nr_open = next((int(change.after) for change in changes if change.tunable == "fs.nr_open"), circumstances.nr_open)
+    limit = _rlimit(findings, circumstances, nr_open)
+    if limit is not None:
+        (refused if limit.refusal else changes).append(limit)
+    changes.sort(key=lambda change: change.order)
+    return Plan(profile_name, tuple(changes), tuple(refused))
+
+
+def is_outside(facts: HostFacts) -> bool:
+    """Whether this is not the host itself but a container or a network namespace on it, or cannot be told from one."""
+    return facts.initial_netns is not True or facts.container is not None
+
+
+def _unmet(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
+    """Findings that ask for something, by tunable, in the order of the profile."""
+    groups: dict[str, list[Finding]] = {}
+    for finding in findings:
+        if finding.outcome is not Outcome.PASS:
+            groups.setdefault(finding.tunable, []).append(finding)
+    return groups
+
+
+def _change(
+    tunable: Tunable, group: Sequence[Finding], circumstances: Circumstances, allow_lower: bool
+) -> Change | None:
+    first = min(group, key=lambda finding: _RANK[finding.severity])
+    before = first.live.value
+
+    def result(after: str, refusal: Refusal | None = None, reason: str = "") -> Change:
+        return Change(
+            tunable=tunable.name,
+            store=tunable.store,
+            before=before.raw if before else "",
+            after=after,
+            severity=first.severity,
+            why=first.why or first.requirement.why,
+            order=tunable.order,
+            refusal=refusal,
+            reason=reason,
+            takes_effect=tunable.latched,
+        )
+
+    if tunable.store is not Store.SYSCTL:
+        return result("", Refusal.ELSEWHERE, _elsewhere(tunable))
+    if before is None:
+        refusal = Refusal.ABSENT if first.live.absence is Absence.ABSENT else Refusal.UNKNOWN
+        return result("", refusal, first.live.why or first.note)
+    after = before
+    for finding in group:
+        after = improved(finding.requirement, after)
+    if after.same(before):
+        return None
+    text = format_value(after)
+    refused = _refusal(tunable, group, before, after, circumstances)
+    if refused is None and worsens(tunable, before, after):
+        refused = _lowering(tunable, before, after, circumstances, allow_lower)
+    return result(text, *refused) if refused else result(text)
+
+
+def _refusal(
+    tunable: Tunable, group: Sequence[Finding], before: Value, after: Value, circumstances: Circumstances
+) -> tuple[Refusal, str] | None:
+    """Why this host will not have it, if so; known before anything is written."""
+    facts = circumstances.facts
+    if is_outside(facts) and tunable.scope is not Scope.NETNS:
+        return Refusal.OUTSIDE, f"{tunable.name} is the whole host's; set it there"
+    refusing = next((finding for finding in group if finding.effect is Effect.REFUSED), None)
+    if refusing is not None:
+        return Refusal.OUT_OF_RANGE, refusing.note or f"this kernel refuses {format_value(after)!r}"
+    bounds = [number for number, old in zip(after.numbers, _padded(before, after), strict=True) if number != old]
+    for number in bounds:
+        if tunable.minimum is not None and number < tunable.minimum:
+            return Refusal.OUT_OF_RANGE, f"{number} is below {tunable.minimum}, the least that the kernel accepts"
+        if tunable.maximum is not None and number > tunable.maximum:
+            return Refusal.OUT_OF_RANGE, f"{number} is above {tunable.maximum}, the most that the kernel accepts"
+    if tunable.name in circumstances.unwritable:
+        return Refusal.READ_ONLY, f"{tunable.name} cannot be written here: {circumstances.unwritable[tunable.name]}"
+    if facts.user_namespace and not tunable.name.startswith("net."):
+        return Refusal.PRIVILEGE, f"{tunable.name} needs root of the host itself, not of a user namespace"
+    return None
+
+
+def _lowering(
+    tunable: Tunable, before: Value, after: Value, circumstances: Circumstances, allow_lower: bool
+) -> tuple[Refusal, str] | None:
+    """What stands against making a value worse: consent first, then what runs."""
+    if not allow_lower:
+        return Refusal.LOWERS, f"{before} → {after} would lower it; --allow-lower permits that"
+    if tunable.name == "fs.nr_open":
+        return nr_open_guard(after.number, circumstances.highest_hard)
+    if tunable.name == "fs.file-max":
+        return file_max_guard(after.number, circumstances.files_allocated)
+    return None
+
+
+def nr_open_guard(wanted: int, highest_hard: int | None) -> tuple[Refusal, str] | None:
+    """fs.nr_open below a live hard nofile locks people out: each later setrlimit(2), as at login, is EPERM."""
+    if highest_hard is None:
+        return Refusal.GUARD, "the hard file limits of the running processes are not known"
+    if wanted < highest_hard:
+        return Refusal.GUARD, f"a running process has a hard file limit of {highest_hard}: its logins would fail"
+    return None
+
+
+def file_max_guard(wanted: int, allocated: int | None) -> tuple[Refusal, str] | None:
+    """fs.file-max near what is open makes the next open(2) of everyone ENFILE; a tenth is kept free."""
+    if allocated is None:
+        return Refusal.GUARD, "how many files are open is not known"
+    if wanted * 10 < allocated * 11:
+        return Refusal.GUARD, f"{allocated} files are open on this host"
+    return None
+
+
+def _rlimit(findings: Sequence[Finding], circumstances: Circumstances, nr_open: int | None) -> Change | None:
+    process = circumstances.process
+    group = [finding for name, some in _unmet(findings).items() if name in RLIMITS for finding in some]
+    if process is None or not group:
+        return None
+    soft, hard = process.soft, process.hard
+    for finding in group:
+        if finding.tunable == "nofile":
+            hard = improved(finding.requirement, make(Kind.INTEGER, hard)).number
+        else:
+            soft = improved(finding.requirement, make(Kind.INTEGER, soft)).number
+    # Never down: a running process may be using what it has.
+    soft, hard = max(soft, process.soft), max(hard, soft, process.hard)
+    if (soft, hard) == (process.soft, process.hard):
+        return None
+    first = min(group, key=lambda finding: _RANK[finding.severity])
+    refusal, reason = None, ""
+    facts = circumstances.facts
+    if nr_open is not None and hard > nr_open:
+        refusal, reason = Refusal.GUARD, f"{hard} is above fs.nr_open, {nr_open}, which this plan does not raise"
+    elif hard > process.hard and (facts.user_namespace or "CAP_SYS_RESOURCE" not in facts.capabilities):
+        refusal = Refusal.PRIVILEGE
+        reason = f"raising the hard limit of process {process.pid} from {process.hard} needs CAP_SYS_RESOURCE here"
+    return Change(
+        tunable="nofile",
+        store=Store.RLIMIT,
+        before=f"{process.soft} {process.hard}",
+        after=f"{soft} {hard}",
+        severity=first.severity,
+        why=first.why or first.requirement.why,
+        order=find("nofile").order,
+        pid=process.pid,
+        refusal=refusal,
+        reason=reason,
+    )
+
+
+def _elsewhere(tunable: Tunable) -> str:
+    if tunable.name in RLIMITS:
+        return "a limit of a process: name one with --pid, a service with --unit, or a login with --user"
+    if tunable.store is Store.CGROUP:
+        return "a limit of the control group: set it where the service or the container is started"
+    return "a limit of a process: set it where the process is started"
+
+
+def _padded(before: Value, after: Value) -> tuple[int | None, ...]:
+    """Numbers of `before` in the places of `after`, for comparing one by one; None where there is none."""
+    if before.kind is Kind.PORTS or len(before.numbers) != len(after.numbers):
+        return (None,) * len(after.numbers)
+    return before.numbers
