@@ -31,14 +31,36 @@ class OpenPhase:
 
 
 @dataclass(frozen=True, slots=True)
+class CanaryPhase:
+    """What the canary met in one part of the run; the latencies as in Canary."""
+
+    attempts: int
+    failed: int
+    join_ms: Percentiles | None
+    rtt_ms: Percentiles | None
+    leave_ms: Percentiles | None
+
+
+@dataclass(frozen=True, slots=True)
 class Canary:
-    """A stock websocket-client that keeps joining, talking and leaving; `rtt_ms` is from send to its own echo."""
+    """A stock websocket-client that keeps joining, talking and leaving.
+
+    Attributes:
+        attempts, failed: visits, each of which joins, says one thing, hears it and leaves.
+        join_ms: from the start of connect() to the checked 101.
+        rtt_ms: from send to its own echo.
+        leave_ms: from its close frame to the server's.
+        reasons: why visits failed: `join: TIMEOUT` → how often.
+        phases: the same for each part of the run, by name (`before`, `while`, `after`), in order.
+    """
 
     attempts: int
     failed: int
     rtt_ms: Percentiles | None
     join_ms: Percentiles | None = None
     reasons: dict[str, int] = field(default_factory=dict)
+    leave_ms: Percentiles | None = None
+    phases: dict[str, CanaryPhase] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +125,13 @@ class Wall:
     fix: str
 
 
+EXIT_CODES = {"confirmed": 0, "missed": 1, "inconclusive": 3}
+"""The verdicts of a burst, and the exit code of each."""
+
+
 @dataclass(frozen=True, slots=True)
 class VerifyReport:
-    """What `wstune verify` showed. `verdict` is `confirmed`, `missed` or `inconclusive`."""
+    """What `wstune verify` showed. `verdict` is one of EXIT_CODES."""
 
     verdict: str
     url: str

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from math import ceil, inf
 
-from wstune.readiness.walls import CAUSES, COUNTED, KINDS, PLATEAUS, WALLS, Cause
+from wstune.readiness.walls import CAUSES, COUNTED, KILLED, KINDS, PLATEAUS, WALLS, Cause
 from wstune.verification import BurstError, Wall
 
 __all__ = ["PHASES", "WALLS", "Diagnosis", "Evidence", "diagnose", "errors_table", "verdict", "wall"]
@@ -174,7 +174,7 @@ def _confirmed(evidence: Evidence) -> str:
 
 def _in_words(found: Wall) -> str:
     if found.name in WALLS:
-        return f"{WALLS[found.name].meaning} ({found.name})"
+        return WALLS[found.name].meaning
     return f"the wall is {found.name} of the {found.side}"
 
 
@@ -265,9 +265,15 @@ def _cause(by: str, phase: str, errno: str, count: int, evidence: Evidence) -> C
         if any(errno == name or ("*" in name and fnmatchcase(errno, name)) for name in cause.errnos)
         and (not cause.phases or phase in cause.phases)
         and (not cause.by or cause.by == by)
-        and (not cause.server_had or evidence.errors.get(("server", "accept", cause.server_had)))
+        and (not cause.server_had or _server_had(cause.server_had, evidence))
         and (not cause.counters or any(2 * _growth(name, evidence.counters) >= count for name in cause.counters))
     )
+
+
+def _server_had(errno: str, evidence: Evidence) -> int:
+    if errno == KILLED:
+        return evidence.workers_lost.get("server", 0)
+    return evidence.errors.get(("server", "accept", errno), 0)
 
 
 def _growth(name: str, counters: Mapping[str, int]) -> int:

@@ -12,6 +12,10 @@ COUNTED = "whoever counted it"
 """The side of a limit that each end has for itself: whose it is follows from who counted the error."""
 
 
+KILLED = "KILLED"
+"""Not an errno: a process of the server was killed."""
+
+
 @dataclass(frozen=True, slots=True)
 class WallKind:
     """One wall.
@@ -199,7 +203,7 @@ class Cause:
         by: the end that counted it; empty: either.
         counters: kernel counters, one of which must have grown at least half as often as the errors; `A>B` is the
             growth of A beyond that of B. Empty: the errno is enough.
-        server_had: an errno that the server must have counted in accept(): this is then what its clients see of it.
+        server_had: an errno that the server must have counted in accept(), or KILLED: its clients see this of it.
         firm: whether it proves the limit; a symptom (False) yields to a plateau, and to a CPU that was always busy.
     """
 
@@ -233,6 +237,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(("EACCES",), "net.ipv4.ip_unprivileged_port_start", phases=("bind",)),
     Cause(("EPERM", "EACCES"), "firewall", phases=("connect",)),
     Cause(("ENETUNREACH", "EHOSTUNREACH"), "no-route"),
+    Cause((*_CUT_OFF, "ECONNREFUSED", "NO-PONG"), "worker-lost", server_had=KILLED, firm=False),
     # A server that cannot accept leaves connections queued (accept(2)); its clients only see that no answer comes.
     Cause(_CUT_OFF, "nofile", _OPENING, server_had="EMFILE", firm=False),
     Cause(_CUT_OFF, "fs.file-max", _OPENING, server_had="ENFILE", firm=False),

@@ -1,0 +1,128 @@
+"""`wstune verify --format json`, written and read back: docs/reference/schemas/verify.json is its published schema."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, fields
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from wstune.report.json import SCHEMA, Document, Head, head_document
+from wstune.verification import (
+    EXIT_CODES,
+    BurstError,
+    Canary,
+    CanaryPhase,
+    Fanout,
+    Memory,
+    OpenPhase,
+    Percentiles,
+    Processes,
+    VerifyReport,
+    Wall,
+)
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    _Kind = TypeVar("_Kind", bound=DataclassInstance)
+
+
+def verify_document(report: VerifyReport, head: Head) -> Document:
+    """The whole document. Latencies are in milliseconds, memory in bytes a connection, times in seconds."""
+    return {
+        **head_document(head),
+        "verdict": report.verdict,
+        "target": {"url": report.url, "connections": report.connections},
+        "reached": report.reached,
+        "held": {"seconds": report.held_seconds, "lost": report.lost},
+        "open": asdict(report.open),
+        "canary": _optional(report.canary, asdict),
+        "fanout": _optional(report.fanout, asdict),
+        "memory": asdict(report.memory),
+        "processes": asdict(report.processes),
+        "errors": [asdict(error) for error in report.errors],
+        "wall": _optional(report.wall, asdict),
+        "counters": dict(report.counters),
+        "timeline": [{"t": seconds, "open": count} for seconds, count in report.timeline],
+        "interrupted": report.interrupted,
+        "sentences": list(report.sentences),
+    }
+
+
+def load_verify(text: str) -> VerifyReport:
+    """The report that a document holds; keys that are new to us are passed over.
+
+    Raises:
+        ValueError: worded `got X, expected Y`, when it is no report that we wrote.
+    """
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"got no JSON ({error}), expected a report of wstune verify --format json") from error
+    if not isinstance(document, dict) or document.get("command") != "verify":
+        raise ValueError("got some other JSON, expected a report of wstune verify --format json")
+    if document.get("schema") != SCHEMA:
+        raise ValueError(f"got schema {document.get('schema')!r}, expected {SCHEMA}")
+    try:
+        return _report(document)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"got a report that is not whole ({error}), expected one of wstune verify --format json"
+        ) from error
+
+
+def _report(document: Document) -> VerifyReport:
+    if document["verdict"] not in EXIT_CODES:
+        raise ValueError(f"got the verdict {document['verdict']!r}, expected one of {', '.join(EXIT_CODES)}")
+    table = {
+        "verdict": document["verdict"],
+        "url": document["target"]["url"],
+        "connections": document["target"]["connections"],
+        "reached": document["reached"],
+        "held_seconds": document["held"]["seconds"],
+        "lost": document["held"]["lost"],
+        "open": _make(OpenPhase, _with_percentiles(document["open"])),
+        "canary": _optional(document["canary"], _canary),
+        "fanout": _optional(document["fanout"], lambda table: _make(Fanout, table)),
+        "memory": _make(Memory, document["memory"]),
+        "processes": _make(Processes, document["processes"]),
+        "errors": tuple(_make(BurstError, error) for error in document["errors"]),
+        "wall": _optional(document["wall"], lambda table: _make(Wall, table)),
+        "counters": dict(document["counters"]),
+        "timeline": tuple((point["t"], point["open"]) for point in document["timeline"]),
+        "interrupted": document["interrupted"],
+        "sentences": tuple(document["sentences"]),
+    }
+    return _make(VerifyReport, table)
+
+
+_TYPES: dict[Any, Any] = {"int": int, "float": (int, float), "float | None": (int, float, type(None)), "str": str}
+"""The annotations of single values, and what JSON gives for them."""
+
+
+def _make(kind: type[_Kind], table: Document) -> _Kind:
+    """An object of that dataclass, its single values checked. Raises TypeError or ValueError."""
+    known = [field for field in fields(kind) if field.name in table]
+    for field in known:
+        value = table[field.name]
+        if not isinstance(value, _TYPES.get(field.type, object)):
+            raise ValueError(f"got {field.name} {value!r}, expected {field.type}")
+    return kind(**{field.name: table[field.name] for field in known})
+
+
+def _canary(table: Document) -> Canary:
+    phases = {name: _make(CanaryPhase, _with_percentiles(phase)) for name, phase in table["phases"].items()}
+    return _make(Canary, {**_with_percentiles(table), "phases": phases})
+
+
+def _with_percentiles(table: Document) -> Document:
+    """The table with every `…_ms` of it made Percentiles."""
+    return {
+        key: _optional(value, lambda numbers: _make(Percentiles, numbers)) if key.endswith("_ms") else value
+        for key, value in table.items()
+    }
+
+
+def _optional(value: Any, make: Callable[[Any], Any]) -> Any:
+    return None if value is None else make(value)
