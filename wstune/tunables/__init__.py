@@ -1,0 +1,45 @@
+"""The catalogue: every limit of the kernel and the system that caps how many connections a host holds, or how fast.
+
+A file a family, a row a limit; nothing here reads or decides. Sources name a file and function of Linux 7.2 unless they
+say another version, a page of the kernel's own documentation, or a man page.
+"""
+
+from __future__ import annotations
+
+from wstune.errors import UsageError
+from wstune.model import Tunable
+from wstune.tunables import conntrack, descriptors, ports, processes, queues, tcp_memory
+
+FAMILIES: dict[str, tuple[Tunable, ...]] = {
+    "descriptors": descriptors.TUNABLES,
+    "tcp_memory": tcp_memory.TUNABLES,
+    "ports": ports.TUNABLES,
+    "queues": queues.TUNABLES,
+    "conntrack": conntrack.TUNABLES,
+    "processes": processes.TUNABLES,
+}
+"""Each family's rows, by the name of its module."""
+
+CATALOGUE: dict[str, Tunable] = {row.name: row for rows in FAMILIES.values() for row in rows}
+"""Every tunable by its name."""
+
+
+def find(name: str) -> Tunable:
+    """The tunable of that name; slashes count as dots, as in sysctl(8). Raises UsageError naming the nearest one."""
+    row = CATALOGUE.get(name) or CATALOGUE.get(name.strip().removeprefix("/proc/sys/").replace("/", "."))
+    if row is None:
+        close = nearest(name)
+        tip = f"did you mean {close}?" if close else "`wstune explain` alone lists every name"
+        raise UsageError(f"no tunable is named {name[:80]!r}", tip)
+    return row
+
+
+def nearest(name: str) -> str:
+    """The catalogue's name most like this one, also by its last part (`somaxconn`); empty when none is near."""
+    from difflib import get_close_matches
+
+    last = {full.rpartition(".")[2]: full for full in reversed(CATALOGUE)}
+    if name in last:
+        return last[name]
+    close = get_close_matches(name, CATALOGUE, n=1) or [last[part] for part in get_close_matches(name, last, n=1)]
+    return close[0] if close else ""
