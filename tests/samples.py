@@ -113,7 +113,7 @@ EVERY_OUTCOME = CheckReport(
                 effect=Effect.REFUSED, note="this kernel refuses it: EINVAL"),
         finding("net.ipv4.tcp_tw_reuse", "0", Operator.ONE_OF, "1", "2", severity=Severity.WARN, outcome=Outcome.WARN),
         finding("net.core.somaxconn", Reading(absence=Absence.DENIED, why="permission denied"),
-                Operator.AT_LEAST, "4096", outcome=Outcome.UNKNOWN, effect=Effect.UNKNOWN, note="reading it was denied"),
+                Operator.AT_LEAST, "4096", outcome=Outcome.UNKNOWN, effect=Effect.UNKNOWN, note="denied"),
         finding("net.core.netdev_max_backlog", Reading(absence=Absence.ABSENT, why="no such file"), Operator.AT_LEAST,
                 "10000", outcome=Outcome.NOT_APPLICABLE, effect=Effect.UNKNOWN,
                 note="absent in this network namespace: the host decides, for all namespaces together"),

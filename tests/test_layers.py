@@ -22,6 +22,9 @@ LAYERS = (
         "readiness",
         "tuning.plan",
         "tuning.improve",
+        "tuning.chain",
+        "tuning.records",
+        "tuning.improve",
         "tuning.records",
         "tuning.chain",
         "tuning.persist",
@@ -35,7 +38,7 @@ LAYERS = (
         "report",
         "export",
     ),
-    ("host", "tuning.journal"),
+    ("host", "tuning.journal", "tuning.lock"),
     ("tuning", "chat", "burst"),
     ("actions",),
     ("cli", "__main__"),
@@ -63,7 +66,8 @@ LEAN = ("protocol", "chat.server", "chat.rooms", "burst.tally", "burst.ports", "
         "burst.coordinator", "host.guard")  # fmt: skip
 """Imported by workers, of which a big burst has hundreds: each megabyte counts."""
 
-HEAVY = {"dataclasses", "inspect", "typing", "re", "pathlib", "logging", "json", "asyncio", "subprocess", "enum"}
+HEAVY = {"dataclasses", "inspect", "typing", "re", "pathlib", "logging", "json", "asyncio", "subprocess"}
+"""Not `enum`: `socket` and `signal` bring it themselves."""
 
 
 def modules() -> list[str]:
