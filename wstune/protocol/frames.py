@@ -283,10 +283,13 @@ class Receiver:
 def _utf8_tail(data: bytes) -> bytes:
     """The bytes at the end of ``data`` that begin a character and do not end it, at most 3; raises ProtocolError 1007.
 
-    CPython's decoder refuses an impossible character at its first impossible byte, which is as early as one can (§8.1).
+    A character that cannot be is refused at its first impossible byte (§8.1). CPython's decoder does that too, but for
+    the surrogates, ED A0 to ED BF, for whose third byte it waits.
     """
     try:
-        done = utf_8_decode(data, "strict", False)[1]
+        tail = data[utf_8_decode(data, "strict", False)[1] :]
     except UnicodeDecodeError as error:
         raise ProtocolError(INVALID_DATA, "a text message is not UTF-8") from error
-    return data[done:]
+    if len(tail) == 2 and tail[0] == 0xED and tail[1] >= 0xA0:
+        raise ProtocolError(INVALID_DATA, "a text message has a surrogate")
+    return tail

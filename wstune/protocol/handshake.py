@@ -1,8 +1,8 @@
 """The opening handshake of WebSocket, RFC 6455 §4: bytes in, bytes out, for both ends.
 
-Opening is what a burst does 30,000 times a second, at both ends of one host: building either side takes 0.2 µs, an accept
-value 0.6 µs, and :func:`check_response` knows our own server's answer again by its fixed layout (0.2 µs). The strict
-parsers take 8 µs; a server that sees the same head again and again, but for its key, need not parse it again.
+Opening is what a burst does 30,000 times a second, at both ends of one host: building either side takes 0.2 µs, an
+accept value 0.6 µs, and :func:`check_response` knows our own server's answer again by its fixed layout (0.2 µs). The
+strict parsers take 8 µs; a server that sees the same head again and again, but for its key, need not parse it again.
 """
 
 from __future__ import annotations
