@@ -59,6 +59,8 @@ class Chain:
     controller: str
     version: int
     levels: tuple[Level, ...]
+    mount: str
+    """Where its hierarchy is mounted."""
 
     @property
     def tightest(self) -> Level | None:
@@ -97,7 +99,7 @@ def chain(root: Root, controller: str, pid: int | None = None) -> Chain | Readin
         group = posixpath.dirname(group)
     if not levels and version == 2 and not _offers(root, mount, controller):
         return Reading(absence=Absence.ABSENT, why=f"the {controller} controller is not enabled at {mount}")
-    return Chain(controller, version, tuple(levels))
+    return Chain(controller, version, tuple(levels), mount)
 
 
 def _offers(root: Root, mount: str, controller: str) -> bool:
@@ -129,6 +131,11 @@ def guarded(root: Root, pid: int | None = None) -> tuple[tuple[int, str, str], .
         for level in found.levels
         if level.limit is not None and level.usage is not None
     )
+
+
+def files_of(controller: str, version: int) -> tuple[str, ...]:
+    """Names of the files of a group that are read for a controller."""
+    return (*_FILES[controller, version], "memory.stat") if controller == MEMORY else _FILES[controller, version]
 
 
 def _level(root: Root, controller: str, version: int, path: str) -> Level | Reading:

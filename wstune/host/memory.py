@@ -6,7 +6,7 @@ import os
 
 from wstune.host.files import Root, is_decimal
 
-_SOCKET_SLABS = (
+SOCKET_SLABS = (
     "TCP",
     "TCPv6",
     "sock_inode_cache",
@@ -59,7 +59,7 @@ def socket_slabs(root: Root) -> dict[str, int] | None:
         return None
     page = page_size(root)
     sizes: dict[str, int] = {}
-    for wanted in _SOCKET_SLABS:
+    for wanted in SOCKET_SLABS:
         shown = wanted if wanted in table else _merged_into(root, wanted, table)
         if shown is not None:
             sizes[shown] = table[shown].pages * page

@@ -1,0 +1,200 @@
+"""A tree of this host that can be read elsewhere (`check --root`): what is on a list, nothing else, and no secrets.
+
+The list is the catalogue's sysctls and the files that wstune's own readers read. Of what could hold more than that
+(mounts, process status, environment, configuration) only the lines that those readers use are kept.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+
+from wstune.errors import UsageError
+from wstune.host import cgroup, memory
+from wstune.host.files import Root
+from wstune.host.sysctl import path_of
+
+_SYSCTLS = (
+    "fs.file-nr",
+    "kernel.hostname",
+    "kernel.osrelease",
+    "kernel.random.boot_id",
+    "net.ipv4.tcp_available_congestion_control",
+    "net.netfilter.nf_conntrack_count",
+)
+_FILES = (
+    "/.dockerenv",
+    "/etc/os-release",
+    "/proc/loadavg",
+    "/proc/meminfo",
+    "/proc/net/netstat",
+    "/proc/net/snmp",
+    "/proc/net/sockstat",
+    "/proc/net/softnet_stat",
+    "/proc/net/stat/nf_conntrack",
+    "/proc/self/cgroup",
+    "/proc/self/limits",
+    "/proc/self/uid_map",
+    "/run/.containerenv",
+    "/run/systemd/container",
+    "/sys/devices/system/cpu/online",
+)
+_LINKS = tuple(f"/proc/self/ns/{kind}" for kind in ("cgroup", "net", "pid", "user"))
+_DIRECTORIES = (
+    "/etc/security/limits.d",
+    "/etc/sysctl.d",
+    "/lib/sysctl.d",
+    "/run/sysctl.d",
+    "/usr/lib/sysctl.d",
+    "/usr/local/lib/sysctl.d",
+)
+_CONFIGURATION = ("/etc/security/limits.conf", "/etc/sysctl.conf")
+_SECRET = ("fastopen_key", "stable_secret", "password", "token")
+_WITHHELD = "# withheld by wstune capture"
+_MOUNTS = ("/", "/proc", "/proc/sys", "/sys", "/sys/fs/cgroup")
+_STATUS = ("Name:", "Uid:", "Gid:", "CapEff:", "CapBnd:", "NoNewPrivs:", "Seccomp:", "Threads:")
+_ENVIRONMENT = "container="
+_SLAB_ROWS = ("slabinfo", "#")
+
+
+def capture(root: Root, destination: str, keys: Iterable[str]) -> tuple[str, ...]:
+    """Copy what can be read of `root`, and of the sysctls `keys`, to a new directory. Returns the paths copied, sorted.
+
+    What cannot be read is not there in the copy. Raises UsageError when `destination` exists and is not an empty
+    directory, OSError when it cannot be written.
+    """
+    _new_directory(destination)
+    copied: dict[str, None] = {}
+    for path, keep in _listed(root, keys):
+        try:
+            text = keep(root.read_text(path))
+        except OSError:
+            continue
+        _write(destination, path, text)
+        copied[path] = None
+    for path in (*_LINKS, *_slab_links(root), *_masks(root)):
+        try:
+            target = root.readlink(path)
+        except OSError:
+            continue
+        if path not in copied:
+            _link(destination, path, target)
+            copied[path] = None
+    return tuple(sorted(copied))
+
+
+def _listed(root: Root, keys: Iterable[str]) -> Iterable[tuple[str, Callable[[str], str]]]:
+    """(path, what of its text is kept)."""
+    for key in dict.fromkeys((*keys, *_SYSCTLS)):
+        if not _is_secret(key):
+            yield path_of(key), str
+    for path in (*_FILES, *_group_files(root)):
+        yield path, str
+    yield "/proc/self/mountinfo", _mounts
+    yield "/proc/self/status", _lines_with(_STATUS)
+    yield "/proc/1/environ", _container_name
+    yield "/proc/slabinfo", _lines_with((*_SLAB_ROWS, *(f"{name} " for name in _slab_names(root))))
+    for path in (*_CONFIGURATION, *_configuration(root)):
+        yield path, _without_secrets
+
+
+def _group_files(root: Root) -> Iterable[str]:
+    for controller in (cgroup.MEMORY, cgroup.PIDS):
+        found = cgroup.chain(root, controller)
+        if isinstance(found, cgroup.Chain):
+            yield f"{found.mount}/cgroup.controllers"
+            for level in found.levels:
+                for name in cgroup.files_of(controller, found.version):
+                    yield f"{level.path}/{name}"
+
+
+def _configuration(root: Root) -> Iterable[str]:
+    for directory in _DIRECTORIES:
+        if directory.startswith("/lib/") and _is_link(root, "/lib"):
+            continue  # the same as /usr/lib
+        try:
+            names = root.listdir(directory)
+        except OSError:
+            continue
+        yield from (f"{directory}/{name}" for name in names if name.endswith(".conf"))
+
+
+def _masks(root: Root) -> Iterable[str]:
+    """Configuration that is a link to /dev/null: it masks the file of that name elsewhere (sysctl.d(5))."""
+    return (path for path in _configuration(root) if _is_link(root, path, "/dev/null"))
+
+
+def _is_link(root: Root, path: str, target: str | None = None) -> bool:
+    """Whether a path's last component is a link, to `target` if given."""
+    try:
+        return root.readlink(path) == target or target is None
+    except OSError:
+        return False
+
+
+def _slab_names(root: Root) -> list[str]:
+    """Slabs that hold sockets, under the names that /proc/slabinfo shows."""
+    return sorted({*(memory.socket_slabs(root) or {}), "sock_inode_cache", "dentry"})
+
+
+def _slab_links(root: Root) -> Iterable[str]:
+    for name in sorted({*memory.SOCKET_SLABS, *_slab_names(root)}):
+        yield f"/sys/kernel/slab/{name}"
+
+
+def _lines_with(starts: tuple[str, ...]) -> Callable[[str], str]:
+    return lambda text: "".join(line for line in text.splitlines(keepends=True) if line.startswith(starts))
+
+
+def _mounts(text: str) -> str:
+    """Only what is mounted at the places that are read; others' names may say more than their owner wants."""
+    kept = []
+    for line in text.splitlines(keepends=True):
+        point = (line.split()[4:5] or [""])[0]
+        if point in _MOUNTS or point.startswith("/sys/fs/cgroup/"):
+            kept.append(line)
+    return "".join(kept)
+
+
+def _container_name(text: str) -> str:
+    return "".join(f"{entry}\0" for entry in text.split("\0") if entry.startswith(_ENVIRONMENT))
+
+
+def _without_secrets(text: str) -> str:
+    """Lines that name a secret are replaced, so that the numbers of the others stay."""
+    lines = text.splitlines(keepends=True)
+    return "".join(f"{_WITHHELD}\n" if _is_secret(line) else line for line in lines)
+
+
+def _is_secret(text: str) -> bool:
+    return any(word in text.lower() for word in _SECRET)
+
+
+def _new_directory(path: str) -> None:
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        if not os.path.isdir(path) or os.path.islink(path) or os.listdir(path):
+            raise UsageError(f"{path} exists and is not an empty directory", "name a new one") from None
+
+
+def _place(destination: str, path: str) -> str:
+    """Where a path goes below the destination; its directories made. It was empty: nothing there is another's."""
+    place = os.path.join(destination, path.lstrip("/"))
+    os.makedirs(os.path.dirname(place), exist_ok=True)
+    return place
+
+
+def _write(destination: str, path: str, text: str) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    fd = os.open(_place(destination, path), flags, 0o644)
+    try:
+        data = text.encode()
+        while data:
+            data = data[os.write(fd, data) :]
+    finally:
+        os.close(fd)
+
+
+def _link(destination: str, path: str, target: str) -> None:
+    os.symlink(target, _place(destination, path))
