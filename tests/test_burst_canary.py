@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 from websockets.sync.server import ServerConnection, serve
 
 from tests import sockets
-from wstune.burst import canary
-from wstune.burst.canary import percentiles
-from wstune.verification import Canary
+from wstune import verification
+from wstune.burst.canary import Canary, percentiles
 
 pytestmark = pytest.mark.live
 
@@ -71,9 +70,10 @@ def _echo(connection: ServerConnection) -> None:
         connection.send(message)
 
 
-def _fly(url: str, visits: int, **options: float) -> Canary:
+def _fly(url: str, visits: int, **options: float) -> verification.Canary:
     """Let a canary make so many visits at least, or take ten seconds."""
-    bird = canary.start(url, 1 * MS, **options)  # type: ignore[arg-type]
+    bird = Canary(url, 1 * MS, **options)  # type: ignore[arg-type]
+    bird.start()
     until = time.monotonic() + 10
     while sum(samples.attempts for samples in bird._phases.values()) < visits and time.monotonic() < until:
         time.sleep(2 * MS)
@@ -98,7 +98,8 @@ def test_a_chat_that_works() -> None:
 def test_phases_are_counted_apart() -> None:
     """Visits are counted under the phase in which they began, and all together."""
     with _chat(_echo) as url:
-        bird = canary.start(url, 1 * MS)
+        bird = Canary(url, 1 * MS)
+        bird.start()
         for name in ("before", "while", "after"):
             bird.phase(name)
             until = time.monotonic() + 5
@@ -230,7 +231,8 @@ def test_a_server_that_keeps_its_words() -> None:
 def test_stop_does_not_wait_for_a_silent_server() -> None:
     """An abandoned visit ends at once and is not counted."""
     with _raw(_silent) as url:
-        bird = canary.start(url, 1 * MS)
+        bird = Canary(url, 1 * MS)
+        bird.start()
         time.sleep(50 * MS)
         began = time.monotonic()
         seen = bird.stop(abandon=True)
@@ -242,7 +244,8 @@ def test_stop_does_not_wait_for_a_silent_server() -> None:
 def test_stop_twice() -> None:
     """Stopping again gives the same figures."""
     with _chat(_echo) as url:
-        bird = canary.start(url, 1 * MS)
+        bird = Canary(url, 1 * MS)
+        bird.start()
         first = bird.stop()
         assert bird.stop() == first
 
@@ -256,7 +259,8 @@ def test_it_comes_from_the_address_it_is_given() -> None:
         _echo(connection)
 
     with _chat(note) as url:
-        bird = canary.start(url, 1 * MS, source="127.9.8.7")
+        bird = Canary(url, 1 * MS, source="127.9.8.7")
+        bird.start()
         while not seen:
             time.sleep(1 * MS)
         assert bird.stop().failed == 0
@@ -267,7 +271,7 @@ def test_it_comes_from_the_address_it_is_given() -> None:
 def test_what_is_no_url_of_a_chat(url: str) -> None:
     """Anything but ws://HOST is a ValueError before a thread is started."""
     with pytest.raises(ValueError, match="expected ws://HOST:PORT/PATH"):
-        canary.start(url)
+        Canary(url)
 
 
 def test_percentiles_of_nothing() -> None:

@@ -17,7 +17,8 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from wstune.verification import Canary, CanaryPhase, Percentiles
+from wstune import verification
+from wstune.verification import CanaryPhase, Percentiles
 
 VISIT_SECONDS = 4.0
 """A visit that takes longer has failed."""
@@ -27,22 +28,18 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _BIND_ADDRESS_NO_PORT = 24  # linux/in.h IP_BIND_ADDRESS_NO_PORT
 
 
-def start(url: str, interval: float = 0.1, *, source: str = "", visit_seconds: float = VISIT_SECONDS) -> CanaryThread:
-    """Send a canary to a `ws://` URL, a visit every `interval` seconds, until `stop()`. Raises ValueError for the URL.
+class Canary(threading.Thread):
+    """A canary: `start()`, `phase()` as the burst goes on, `stop()`. Raises ValueError for the URL.
 
     Args:
-        url: in a room where nobody else talks, since every visit waits for its own words.
+        url: `ws://`, a room where nobody else talks, since every visit waits for its own words.
+        interval: seconds from the beginning of one visit to that of the next.
         source: the address to come from; empty: the kernel chooses.
     """
-    canary = CanaryThread(url, interval, source, visit_seconds)
-    canary.start()
-    return canary
 
-
-class CanaryThread(threading.Thread):
-    """A canary under way; made by `start`."""
-
-    def __init__(self, url: str, interval: float, source: str, visit_seconds: float) -> None:
+    def __init__(
+        self, url: str, interval: float = 0.1, *, source: str = "", visit_seconds: float = VISIT_SECONDS
+    ) -> None:
         super().__init__(name="canary", daemon=True)
         parts = urlsplit(url)
         if parts.scheme != "ws" or not parts.hostname:
@@ -65,7 +62,7 @@ class CanaryThread(threading.Thread):
             self._phases.setdefault(name, _Samples())
             self._phase = name
 
-    def stop(self, *, abandon: bool = False) -> Canary:
+    def stop(self, *, abandon: bool = False) -> verification.Canary:
         """End it and return what it met; takes at most the rest of one visit.
 
         Args:
@@ -78,6 +75,10 @@ class CanaryThread(threading.Thread):
             if sock is not None:
                 sock.wake()
         self.join(self._visit_seconds + 0.5)
+        return self.result()
+
+    def result(self) -> verification.Canary:
+        """What it has met so far."""
         with self._lock:
             return _result(self._phases)
 
@@ -223,13 +224,13 @@ class _Samples:
             getattr(self, step).append(milliseconds)
 
 
-def _result(phases: dict[str, _Samples]) -> Canary:
+def _result(phases: dict[str, _Samples]) -> verification.Canary:
     reasons: dict[str, int] = {}
     for samples in phases.values():
         for reason, count in samples.reasons.items():
             reasons[reason] = reasons.get(reason, 0) + count
     everything = phases.values()
-    return Canary(
+    return verification.Canary(
         attempts=sum(samples.attempts for samples in everything),
         failed=sum(samples.failed for samples in everything),
         rtt_ms=percentiles([value for samples in everything for value in samples.echo]),
