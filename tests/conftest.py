@@ -11,6 +11,10 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("house", deadline=None)  # a law is no timing assertion, and the machine is shared
+settings.load_profile("house")
 
 TESTS = Path(__file__).parent
 ROOT = TESTS.parent

@@ -10,6 +10,7 @@ Commands, each answered by an event of the same name: `open`; `ping` (`seconds`)
 
 from __future__ import annotations
 
+import errno
 import gc
 import json
 import mmap
@@ -25,7 +26,7 @@ from wstune.burst.generator import Generator, Job
 from wstune.burst.ports import share
 from wstune.chat import stats
 from wstune.chat.server import Options
-from wstune.chat.workers import Supervisor
+from wstune.chat.workers import Supervisor, port_is_taken
 from wstune.host import guard, worker
 
 _TICK = 0.1
@@ -102,6 +103,8 @@ class Coordinator:
         options = Options()
         options.reset_on_close = True
         address, port = self.plan["target"]
+        if port and port_is_taken(address, port):
+            raise OSError(errno.EADDRINUSE, "the port is in use")
         self.supervisor = Supervisor(address, port, server["processes"], server["backlog"], options)
         self.plan["target"][1] = self.supervisor.port
         me = os.getpid()
@@ -221,9 +224,24 @@ class Coordinator:
         )
 
     def do_ping(self, seconds: float) -> None:
-        """PING every connection; wait for the PONGs."""
-        self.broadcast(b"ping wstune\n")
-        self.until_still(t.PONGS, sum(self.words[t.PINGS :: t.LENGTH]), seconds)
+        """PING every connection, a few generators at a time (a million answers at once would only queue)."""
+        waiting = list(self.pipes)
+        active: dict[int, tuple[int, int, float]] = {}  # index → acks before, answers seen, since when
+        while (waiting or active) and not self.finished:
+            while waiting and len(active) < self.plan["openers"]:
+                index = waiting.pop()
+                if index in self.pipes:
+                    active[index] = (self.tallies[index][t.ACKS], -1, time.monotonic())
+                    os.write(self.pipes[index], b"ping wstune\n")
+            self.wait(0.002)
+            now = time.monotonic()
+            for index, (acks, seen, moved) in list(active.items()):
+                words = self.tallies[index]
+                done = words[t.ACKS] > acks and words[t.PONGS] >= words[t.PINGS]
+                if done or now - moved > seconds or index not in self.pipes:
+                    del active[index]
+                elif words[t.PINGS] + words[t.PONGS] != seen:
+                    active[index] = (acks, words[t.PINGS] + words[t.PONGS], now)
         self.tell("ping", pings=sum(self.words[t.PINGS :: t.LENGTH]), pongs=sum(self.words[t.PONGS :: t.LENGTH]))
 
     def do_fanout(self, text: str, seconds: float) -> None:

@@ -89,11 +89,12 @@ def percentiles(words: list[int], histogram: int) -> dict[str, float] | None:
         return None
     result: dict[str, float] = {"count": total}
     for name, share in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p999", 0.999), ("max", 1.0)):
-        result[name] = bucket_microseconds(_index_at(counts, share * total)) / 1000
+        rank = max(1, int(share * total + 0.5))  # as HdrHistogram rounds it
+        result[name] = bucket_microseconds(_index_at(counts, rank)) / 1000
     return result
 
 
-def _index_at(counts: list[int], rank: float) -> int:
+def _index_at(counts: list[int], rank: int) -> int:
     seen = 0
     for index, count in enumerate(counts):
         seen += count

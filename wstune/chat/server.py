@@ -62,7 +62,7 @@ class Worker:
         self.receivers: dict[int, frames.Receiver] = {}
         self.outbox: dict[int, bytearray] = {}
         self.bus_outbox: list[bytes] = []
-        self.shells: dict[bytes, int] = {}
+        self.shells: dict[bytes, bytes] = {}  # request without its key → room's name
         self.epoll = select.epoll()
         self.stopping = False
         self.accept_again = 0.0
@@ -73,7 +73,7 @@ class Worker:
         accept4, get_errno = libc.accept4, ctypes.get_errno
         read, write, poll, register = os.read, os.write, self.epoll.poll, self.epoll.register
         listener, bus, row, states, shells = self.listener, self.bus, self.row, self.states, self.shells
-        join, accept_value = self.rooms.join, handshake.accept_value
+        join, number_of, accept_value = self.rooms.join, self.rooms.number, handshake.accept_value
         head, tail = handshake.build_response(b"\0").split(b"\0")
         register(listener, select.EPOLLIN)
         register(bus, select.EPOLLIN)
@@ -111,13 +111,14 @@ class Worker:
                             continue
                         at = data.find(_KEY)
                         key = data[at + _KEY_AT : at + _KEY_END]
-                        room = shells.get(data[:at] + data[at + _KEY_END :])
+                        name = shells.get(data[:at] + data[at + _KEY_END :])
                         try:
-                            if room is None or len(a2b_base64(key, strict_mode=True)) != 16:
+                            if name is None or len(a2b_base64(key, strict_mode=True)) != 16:
                                 self.wait_for_request(fd, data)
                                 continue
+                            room = number_of(name)
                             write(fd, head + accept_value(key) + tail)
-                        except ValueError:
+                        except (ValueError, RoomsFull):
                             self.wait_for_request(fd, data)
                             continue
                         except OSError:
@@ -193,7 +194,7 @@ class Worker:
             return
         at = request.find(_KEY)
         if len(self.shells) < _SHELLS and request[at + _KEY_AT : at + _KEY_END] == parsed.key:
-            self.shells[request[:at] + request[at + _KEY_END :]] = room
+            self.shells[request[:at] + request[at + _KEY_END :]] = self.rooms.names[room]
         del self.pending[fd]
         self.states[fd] = OPEN
         self.rooms.join(fd, room)
@@ -248,8 +249,8 @@ class Worker:
             if receiver.idle:
                 del self.receivers[fd]
         except frames.ProtocolError as error:
-            self.send(fd, frames.encode(frames.CLOSE, frames.close_payload(error.code, error.reason.encode()[:120])))
-            self.drop(fd, s.PROTOCOL)
+            goodbye = frames.close_payload(error.code, error.reason.encode()[:120])
+            self.part(fd, frames.encode(frames.CLOSE, goodbye), s.PROTOCOL)
 
     def message(self, fd: int, opcode: int, payload: bytes) -> None:
         if opcode in (frames.TEXT, frames.BINARY):
@@ -262,8 +263,7 @@ class Worker:
         elif opcode == frames.PING:
             self.send(fd, frames.encode(frames.PONG, payload))
         elif opcode == frames.CLOSE:
-            self.send(fd, frames.encode(frames.CLOSE, payload))
-            self.drop(fd, s.CLOSED)
+            self.part(fd, frames.encode(frames.CLOSE, payload), s.CLOSED)
 
     def broadcast(self, number: int, frame: bytes) -> None:
         """One prepared frame to every member, no copy a client. Who cannot take it at once gets a bounded buffer."""
@@ -299,6 +299,12 @@ class Worker:
             return
         if sent != len(data):
             self.hold(fd, data[sent:])
+
+    def part(self, fd: int, last: bytes, reason: int) -> None:
+        """Send a last frame and end the connection."""
+        self.send(fd, last)
+        if self.states[fd] == OPEN:  # sending may have ended it already
+            self.drop(fd, reason)
 
     def hold(self, fd: int, data: bytes) -> None:
         """Keep what a slow reader did not take; drop it when that exceeds the send buffer."""
@@ -381,9 +387,7 @@ class Worker:
         goodbye = frames.encode(frames.CLOSE, frames.close_payload(1001, b"server shutdown"))
         for members in self.rooms.members:
             for fd in members[:]:
-                self.send(fd, goodbye)
-                if self.states[fd] == OPEN:
-                    self.drop(fd, s.SHUTDOWN)
+                self.part(fd, goodbye, s.SHUTDOWN)
         self.stopping = True
 
     def tick(self, now: float) -> None:

@@ -113,6 +113,10 @@ class Supervisor:
             row[stats.PID], row[stats.ALIVE] = os.getpid(), 1
             Worker(listener.detach(), theirs.detach(), self.stats, index, self.options).run()
             status = 0
+        except Exception:
+            import traceback
+
+            os.write(2, traceback.format_exc().encode())  # a bug of ours: say it where it is seen
         finally:
             os._exit(status)
 

@@ -1,0 +1,98 @@
+"""What a burst on this host will take, worked out before the first socket. Pure: the host's numbers are handed in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wstune.burst import pacing, ports
+
+PAIR_KERNEL_BYTES = 8_600
+"""Socket slabs of a loopback connection, both ends (Linux 6.18: 8.3 KB: TCP, sock_inode_cache, filp, dentry …)."""
+PAIR_USER_BYTES = 600
+"""Our own processes, both ends, interpreters included; a bound that a benchmark holds."""
+PAIR_BYTES = PAIR_KERNEL_BYTES + PAIR_USER_BYTES
+
+_RESERVE_BYTES = 128 << 20
+_RESERVE_FILES = 8_192
+_RESERVE_PIDS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What the host has to give; None where it could not be read, which binds nothing."""
+
+    cpus: int
+    nofile: int
+    ram_bytes: int | None = None
+    available_bytes: int | None = None
+    cgroup_bytes: int | None = None
+    files_free: int | None = None
+    epoll_watches: int | None = None
+    pids_free: int | None = None
+    usable_ports: int = 28_232
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The processes and addresses of a burst, and what it takes.
+
+    Attributes:
+        connections: as many as will be opened.
+        fits: as many as the host has room for, and `binds`, the limit that says so (a tunable's name, or `memory`).
+        servers, generators: processes of each end; `sources`: source addresses.
+        reserve_bytes: MemAvailable below which opening stops.
+    """
+
+    connections: int
+    fits: int
+    binds: str
+    servers: int
+    generators: int
+    sources: int
+    single_process_limit: int
+    reserve_bytes: int
+    bytes_needed: int
+    files_needed: int
+
+
+def reserve(room: Room) -> int:
+    """Memory left to the rest of the host: 128 MB or a tenth of it, whichever is more."""
+    return max(_RESERVE_BYTES, (room.ram_bytes or 0) // 10)
+
+
+def limits(room: Room) -> dict[str, int]:
+    """Connections that each limit allows with both ends here, by the limit's name; only those that are known."""
+    found: dict[str, int] = {}
+    if room.available_bytes is not None:
+        found["memory"] = (room.available_bytes - reserve(room)) // PAIR_BYTES
+    if room.cgroup_bytes is not None:
+        found["cgroup.memory.max"] = (room.cgroup_bytes - _RESERVE_BYTES // 4) // PAIR_BYTES
+    if room.files_free is not None:
+        found["fs.file-max"] = (room.files_free - _RESERVE_FILES) // 2
+    if room.epoll_watches is not None:
+        found["fs.epoll.max_user_watches"] = room.epoll_watches // 2
+    if room.pids_free is not None:
+        each = max(1, pacing.room(room.nofile))
+        found["cgroup.pids.max"] = max(0, room.pids_free - _RESERVE_PIDS) // 2 * each
+    return {name: max(0, connections) for name, connections in found.items()}
+
+
+def plan(connections: int, room: Room, processes: int | None = None) -> Budget:
+    """The budget for a number of connections, whether it fits or not. Raises ValueError as pacing does."""
+    allowed = limits(room)
+    binds = min(allowed, key=lambda name: allowed[name], default="")
+    fits = allowed.get(binds, connections)
+    servers = processes or pacing.servers_needed(connections, room.nofile, room.cpus)
+    generators = pacing.generators_needed(connections, room.nofile, room.cpus)
+    return Budget(
+        connections=connections,
+        fits=fits,
+        binds=binds,
+        servers=servers,
+        generators=generators,
+        sources=max(generators, ports.sources_needed(connections, room.usable_ports)),
+        single_process_limit=pacing.room(room.nofile),
+        reserve_bytes=reserve(room),
+        bytes_needed=connections * PAIR_BYTES,
+        files_needed=2 * connections + 40 * (servers + generators),
+    )

@@ -1,0 +1,99 @@
+"""A coordinator as seen from whoever started it: commands go in, events come out, both as JSON lines."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import wstune
+from wstune.burst.coordinator import command_line
+from wstune.errors import InconclusiveError
+
+Event = dict[str, Any]
+_END_SECONDS = 10.0
+
+
+class Burst:
+    """A running coordinator. `plan` is what `coordinator.Coordinator` reads; `on_progress` gets each progress event."""
+
+    def __init__(self, plan: Event, on_progress: Callable[[Event], None]) -> None:
+        self._on_progress = on_progress
+        self._buffer = b""
+        commands, self._commands = os.pipe()
+        self._events, events = os.pipe()
+        self._process = subprocess.Popen(
+            command_line(str(Path(wstune.__file__).parent.parent)),
+            stdin=commands,
+            stdout=events,
+            start_new_session=True,  # Ctrl-C is ours to handle: it must not reach the workers first
+        )
+        os.close(commands)
+        os.close(events)
+        self.send(plan)
+
+    def send(self, command: Event) -> None:
+        """Send one line. Raises InconclusiveError if the coordinator is gone."""
+        try:
+            os.write(self._commands, json.dumps(command).encode() + b"\n")
+        except BrokenPipeError:
+            raise InconclusiveError("the burst's coordinator was lost", "look for the OOM killer in dmesg") from None
+
+    def do(self, verb: str, **arguments: object) -> Event:
+        """Send a command and wait for its event."""
+        self.send({"do": verb, **arguments})
+        return self.wait_for(verb)
+
+    def wait_for(self, name: str) -> Event:
+        """The next event of that name; progress is reported on the way. Raises OSError for an `error` event."""
+        while True:
+            event = self._next(None)
+            if event is None:
+                continue
+            if event["event"] == name:
+                return event
+            self._take(event)
+
+    def watch(self, seconds: float) -> None:
+        """Let time pass; report progress once a second. Returns early if the coordinator says that it is over."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            self.send({"do": "status"})
+            self.wait_for("status")
+            time.sleep(min(left, 1.0))
+
+    def _take(self, event: Event) -> None:
+        if event["event"] == "progress":
+            self._on_progress(event)
+        elif event["event"] == "error":
+            raise OSError(event["errno"], event["what"])
+
+    def _next(self, seconds: float | None) -> Event | None:
+        """One event, None after `seconds` without. Raises InconclusiveError at the end of the stream."""
+        while b"\n" not in self._buffer:
+            ready, _, _ = select.select([self._events], [], [], seconds)
+            if not ready:
+                return None
+            data = os.read(self._events, 1 << 16)
+            if not data:
+                raise InconclusiveError("the burst's coordinator was lost", "look for the OOM killer in dmesg")
+            self._buffer += data
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        event: Event = json.loads(line)
+        return event
+
+    def end(self) -> None:
+        """Leave nothing behind: closing stdin makes the coordinator tear down; after a while it is killed, and its
+        workers with it (PR_SET_PDEATHSIG)."""
+        os.close(self._commands)
+        os.close(self._events)
+        try:
+            self._process.wait(_END_SECONDS)
+        except (subprocess.TimeoutExpired, KeyboardInterrupt):
+            self._process.kill()
+            self._process.wait()
