@@ -11,7 +11,7 @@ from wstune.readiness.profiles import Load, Target, resolve
 
 
 def loader(profile_dirs: Iterable[str] = ()) -> Load:
-    """What finds a profile's text by its name or path: in these directories, /etc/wstune/profiles, the packaged ones."""
+    """What finds a profile's text by its name or path: first in these directories, then where they are installed."""
     folders = tuple(profile_dirs)
     found: dict[str, tuple[str, str]] = {}
 

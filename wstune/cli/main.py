@@ -131,8 +131,8 @@ def _usage(error: typer.TyperException, args: Sequence[str]) -> tuple[str, str]:
     if option and context and "No such option" in error.message:
         known = [name for param in context.command.params for name in (*param.opts, *param.secondary_opts)]
         return f"{context.command_path} has no option {plain(option)}", _nearest(option, known, help_command)
-    words = " ".join(error.format_message().split()).rstrip(".")
-    return words[:1].lower() + words[1:], help_command
+    words, _, meant = " ".join(error.format_message().split()).rstrip(".?").partition(". Did you mean ")
+    return words[:1].lower() + words[1:], f"did you mean {meant}? {help_command}" if meant else help_command
 
 
 def _nearest(name: str, known: Sequence[str] | dict[str, str], help_command: str) -> str:

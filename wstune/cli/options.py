@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from wstune.errors import UsageError
+from wstune.model import Role
 from wstune.values import parse_count, parse_size
 
 MOST = 1_000_000_000
@@ -85,6 +86,9 @@ Connections = Annotated[
         metavar="N",
         help="How many connections to be ready for; 100k and 2M are understood. Unless given, the profile says.",
     ),
+]
+RoleOption = Annotated[
+    Role | None, typer.Option("--role", help="The end of the connection that is meant. Unless given, the profile says.")
 ]
 Processes = Annotated[
     int | None,

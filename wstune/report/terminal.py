@@ -14,6 +14,7 @@ from wstune.model import (
     Role,
     Severity,
 )
+from wstune.readiness.compare import demanded_value
 from wstune.report.words import (
     BOLD,
     DIM,
@@ -96,23 +97,24 @@ def _said(text: str, width: int) -> list[str]:
 
 
 def _effect_text(finding: Finding) -> str:
-    """What writing the demanded value would do here; told where it is no plain improvement, and for each line of a
-    block of fixed values such as kemal-60k's."""
+    """What writing the demanded value would do here. The note has it where it does harm; a line that sets a value come
+    what may, such as those of kemal-60k, says it always."""
     verbatim = finding.requirement.operator is Operator.EQUALS
-    have, need = reading_text(finding.live), " or ".join(map(value_text, finding.requirement.operands))
+    demanded = demanded_value(finding.requirement, finding.live.value)
+    change = f"{reading_text(finding.live)} → {value_text(demanded)}" if demanded else ""
     match finding.effect:
         case Effect.NOTHING:
             return "setting it does nothing: it is so already" if verbatim else ""
         case Effect.RAISES:
-            return f"setting it raises {have} → {need}" if verbatim else ""
+            return f"setting it raises {change}" if verbatim else ""
         case Effect.LOWERS:
-            return f"setting it lowers {have} → {need}"
+            return "" if finding.note else f"setting it lowers {change}"
         case Effect.CHANGES:
-            return f"setting it changes {have} → {need}"
+            return "" if finding.note else f"setting it changes {change}"
         case Effect.REFUSED:
             return "" if finding.note else "this kernel refuses it"
         case Effect.UNKNOWN:
-            return "what setting it does here is unknown" if verbatim else ""
+            return "what setting it does here is unknown" if verbatim and not finding.note else ""
 
 
 def _capacity_lines(capacity: Capacity, width: int) -> list[str]:
