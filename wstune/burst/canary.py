@@ -28,6 +28,13 @@ _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _BIND_ADDRESS_NO_PORT = 24  # linux/in.h IP_BIND_ADDRESS_NO_PORT
 
 
+def start(url: str, interval: float = 0.1, *, source: str = "") -> Canary:
+    """Send a canary there, until its `stop()`."""
+    canary = Canary(url, interval, source=source)
+    canary.start()
+    return canary
+
+
 class Canary(threading.Thread):
     """A canary: `start()`, `phase()` as the burst goes on, `stop()`. Raises ValueError for the URL.
 

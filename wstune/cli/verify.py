@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wstune.cli import options
-from wstune.cli.options import Format
 from wstune.cli.output import check_writable, wants_color, write_report
 from wstune.errors import UsageError
 
@@ -70,25 +69,27 @@ def verify(
         int | None,
         typer.Option(parser=options.processes, metavar="P", help="Server processes; unless given, as few as do."),
     ] = None,
-    hold: Annotated[float, typer.Option(parser=hold, metavar="TIME", help="How long to hold them: 30, 90s, 10m.")] = 5,
+    hold: Annotated[
+        float, typer.Option(parser=hold, metavar="TIME", help="How long to hold them: 30, 90s, 10m.")
+    ] = "5",  # type: ignore[assignment]  # typer parses it as it does what is typed
     port: Annotated[
         int | None,
         typer.Option(parser=port, metavar="PORT", help="Where the server listens; unless given, a free port."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Open even what the budget says does not fit.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on the terminal.")] = False,
-    format: options.ReportFormat = Format.TERMINAL,  # noqa: A002 — the option's name
+    profile_dir: options.ProfileDirs = None,
+    report_format: options.ReportFormat = options.Format.TERMINAL,
     output: options.Output = None,
-    profile_dirs: options.ProfileDirs = None,
 ) -> int:
     """Open a burst of real WebSocket connections, hold and use them, and say what that proves.
 
     Exit codes: 0 confirmed; 1 missed: the server side is the limit; 3 inconclusive: the generator was, or a limit that
     both ends share here, or it was interrupted.
     """
+    started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     check_target(target)
     check_writable(output)
-    started = time.time()
     from wstune.actions.verify import VerifyOptions, run
 
     chosen = VerifyOptions(
@@ -97,7 +98,7 @@ def verify(
         processes=processes,
         hold=hold,
         port=port,
-        profile_dirs=tuple(profile_dirs or ()),
+        profile_dirs=tuple(profile_dir or ()),
         force=force,
     )
     with _progress(quiet) as on_progress:
@@ -105,24 +106,30 @@ def verify(
     from wstune.verification import EXIT_CODES
 
     code = EXIT_CODES[report.verdict]
-    write_report(_text(report, format, output, started, code), output)
+    write_report(FORMATS[report_format](report, started, code, output), output)
     return code
 
 
-def _text(report: VerifyReport, format: Format, output: str | None, started: float, code: int) -> str:  # noqa: A002
-    match format:
-        case Format.TERMINAL:
-            from wstune.report.terminal_verify import verify_text
+def _terminal(report: VerifyReport, started: str, code: int, output: str | None) -> str:
+    from wstune.report.terminal_verify import verify_text
 
-            return verify_text(report, color=output is None and wants_color(sys.stdout))
-        case Format.JSON:
-            from wstune.host.host import Host
-            from wstune.report.json import Head, dumps
-            from wstune.report.json_verify import verify_document
+    return verify_text(report, color=output is None and wants_color(sys.stdout))
 
-            at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started))
-            head = Head("verify", at, Host().facts().boot_id, tuple(sys.argv[1:]), code)
-            return dumps(verify_document(report, head))
+
+def _json(report: VerifyReport, started: str, code: int, output: str | None) -> str:
+    from wstune.host.host import Host
+    from wstune.report.json import Head, dumps
+    from wstune.report.json_verify import verify_document
+
+    head = Head("verify", started, Host().facts().boot_id, tuple(sys.argv[1:]), code)
+    return dumps(verify_document(report, head))
+
+
+FORMATS: dict[options.Format, Callable[[VerifyReport, str, int, str | None], str]] = {
+    options.Format.TERMINAL: _terminal,
+    options.Format.JSON: _json,
+}
+"""Each format's function from the report, when it was started, the exit code and the file it goes to, to its text."""
 
 
 @contextmanager

@@ -1,0 +1,155 @@
+"""`wstune verify` as a command: its arguments, its progress, where its report goes, its exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from tests.conftest import ROOT
+from wstune.actions.verify import Progress
+from wstune.cli import verify
+from wstune.cli.main import run
+from wstune.errors import UsageError
+
+COMMAND = [sys.executable, "-m", "wstune", "verify", "host"]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("0", 0), ("30", 30), ("1.5", 1.5), ("90s", 90), ("10m", 600), ("2h", 7200), ("0.5m", 30)],
+)
+def test_hold_takes_units(text: str, seconds: float) -> None:
+    """A bare number is seconds; s, m and h are understood."""
+    assert verify.hold(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "m", "-1", "ten", "1d", "1.2.3", "nan", "inf", "1e9", "٣", "999h"])
+def test_hold_refuses_the_rest(text: str) -> None:
+    """Anything else is a usage error, and so is more than a week."""
+    with pytest.raises(UsageError, match="--hold"):
+        verify.hold(text)
+
+
+@pytest.mark.parametrize("text", ["0", "65536", "-1", "http", "", "٣"])
+def test_port_refuses_what_is_none(text: str) -> None:
+    """A port is a number from 1 to 65535."""
+    with pytest.raises(UsageError, match="--port"):
+        verify.port(text)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        pytest.param(["localhost"], "there is no target 'localhost'", id="a-host-name"),
+        pytest.param([""], "there is no target ''", id="nothing"),
+        pytest.param(["Host"], "there is no target 'Host'", id="other-case"),
+        pytest.param(["http://127.0.0.1/"], "there is no target 'http://127.0.0.1/'", id="http"),
+        pytest.param(["ws://127.0.0.1:3000/chat"], "cannot be verified yet", id="a-server-elsewhere"),
+        pytest.param(["host", "-n", "0"], "-n 0", id="none"),
+        pytest.param(["host", "-n", "-5"], "-5", id="negative"),
+        pytest.param(["host", "-n", "1000000M"], "no host holds so many", id="absurd"),
+        pytest.param(["host", "-n", "many"], "-n", id="a-word"),
+        pytest.param(["host", "--processes", "0"], "--processes 0", id="no-process"),
+        pytest.param(["host", "--profile", "hihg-conn"], "hihg-conn", id="no-such-profile"),
+        pytest.param(["host", "-o", "/nowhere/at/all.json"], "/nowhere/at/all.json", id="no-such-directory"),
+        pytest.param(["host", "--formt", "json"], "--formt", id="no-such-option"),
+        pytest.param([], "TARGET", id="no-target"),
+    ],
+)
+def test_bad_input(arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What makes no sense is one sentence and a tip, exit 2, before anything is opened."""
+    assert run(["verify", *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    error, tip = err.splitlines()
+    assert error.startswith("ERROR ")
+    assert sentence in error
+    assert tip.startswith("TIP   ")
+
+
+@pytest.mark.parametrize(
+    ("progress", "text"),
+    [
+        (Progress("start", 61_189), "0/61,189"),
+        (Progress("open", 61_189, 12_000, 0, 0, 0.5, 27_123.4, 21 << 30), "12,000/61,189 27,123/s 21.0G free"),
+        (Progress("hold", 1_000_000, 999_000, 1_000, 12), "999,000/1,000,000 1,000 failed 12 lost"),
+    ],
+)
+def test_figures(progress: Progress, text: str) -> None:
+    """Progress shows what counts: open of target, the rate while opening, failures once there are any, memory."""
+    assert verify.figures(progress) == text
+
+
+@pytest.mark.live
+def test_report_goes_to_a_file(tmp_path: Path) -> None:
+    """With -o and in a pipe, stdout and stderr stay empty, and the document fits the schema."""
+    file = tmp_path / "report.json"
+    done = _verify("-n", "300", "--hold", "0", "--format", "json", "-o", str(file))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    document: dict[str, Any] = json.loads(file.read_text())
+    schema = json.loads((ROOT / "docs/reference/schemas/verify.json").read_text())
+    jsonschema.Draft202012Validator(schema).validate(document)
+    assert document["argv"][:3] == ["verify", "host", "-n"]
+    assert document["exit_code"] == 0
+    assert document["reached"] == 300
+
+
+@pytest.mark.live
+def test_progress_only_on_a_terminal() -> None:
+    """On a terminal progress moves and is wiped away; the report on stdout has no escape sequence; -q keeps quiet."""
+    for quiet in ([], ["-q"]):
+        leader, follower = pty.openpty()
+        process = subprocess.Popen(
+            [*COMMAND, "-n", "500", "--hold", "0", *quiet], stdout=subprocess.PIPE, stderr=follower, text=True
+        )
+        os.close(follower)
+        shown = _read_all(leader)
+        report, _ = process.communicate(timeout=60)
+        assert process.returncode == 0
+        assert "confirmed: 500 connections" in report
+        assert "\x1b" not in report
+        if quiet:
+            assert shown == ""
+        else:
+            assert "/500" in shown
+            assert "\x1b[2K" in shown or "\x1b[?25h" in shown  # transient: the line is cleared
+
+
+@pytest.mark.live
+def test_port_in_use() -> None:
+    """A port that somebody has is one sentence, a tip and exit 2."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = _verify("-n", "10", "--port", str(port))
+    assert done.returncode == 2
+    assert done.stdout == ""
+    error, tip = done.stderr.splitlines()
+    assert f"port {port} is in use" in error
+    assert "--port" in tip
+
+
+def _verify(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False, timeout=60)
+
+
+def _read_all(descriptor: int) -> str:
+    read = b""
+    with open(descriptor, "rb", buffering=0) as stream:
+        while True:
+            try:
+                data = stream.read(4096)
+            except OSError:  # EIO: the other side of a terminal was closed
+                break
+            if not data:
+                break
+            read += data
+    return read.decode()
