@@ -21,10 +21,7 @@ LAYERS = (
     (
         "readiness",
         "tuning.plan",
-        "tuning.improve",
-        "tuning.chain",
-        "tuning.records",
-        "tuning.improve",
+        "tuning.plan_files",
         "tuning.records",
         "tuning.chain",
         "tuning.persist",

@@ -17,6 +17,8 @@ class Store(Enum):
     SYSCTL = "sysctl"
     RLIMIT = "rlimit"
     CGROUP = "cgroup"
+    MACHINE = "machine"
+    """Not kept anywhere: what the machine has, such as its memory."""
 
 
 class Scope(Enum):
@@ -323,7 +325,7 @@ class Change:
     """One act of a plan: from → to, or why not.
 
     Attributes:
-        pid: the process for RLIMIT changes, else None.
+        pid, started: the process for RLIMIT changes, and its start time in ticks since boot; else None.
         before, after: kernel texts; rlimits as `SOFT HARD`.
         refusal, reason: set when it will not be made; `reason` is the sentence.
         takes_effect: "" at once, else when (`at listen()`: a restart of the service).
@@ -337,6 +339,7 @@ class Change:
     why: str
     order: int
     pid: int | None = None
+    started: int | None = None
     refusal: Refusal | None = None
     reason: str = ""
     takes_effect: str = ""
@@ -369,8 +372,8 @@ class Plan:
     """What apply will do, in order, and what it will not.
 
     Attributes:
-        claims: nothing to write, but an earlier transaction of wstune made it so: noted, so that the value stays when that
-            one is taken back before this one.
+        claims: nothing to write, but an earlier transaction of wstune made it so: noted, so that the value stays when
+            that one is taken back before this one.
         notes: sentences about the whole: why nothing is persisted, which value is only read at boot ….
     """
 

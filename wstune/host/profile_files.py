@@ -28,6 +28,11 @@ def packaged() -> str:
     return inside if os.path.isdir(inside) else os.path.join(os.path.dirname(package), "profiles")
 
 
+def comes_with_wstune(path: str) -> bool:
+    """Whether a profile's file is one of the package: it has the trust of the code beside it."""
+    return os.path.dirname(os.path.realpath(path)) == os.path.realpath(packaged())
+
+
 def directories(profile_dirs: Iterable[str] = (), etc: str = ETC) -> tuple[str, ...]:
     """The directories in the order in which they are searched."""
     return (*map(os.fspath, profile_dirs), etc, packaged())

@@ -8,7 +8,7 @@ import stat
 from wstune.errors import UsageError
 
 
-def require_trusted(path: str, *, directory: bool = False) -> None:
+def require_trusted(path: str, *, directory: bool = False, link: bool = False) -> None:
     """Raise UsageError when, as root, what `path` names could be written by others than root and whoever called sudo.
 
     The whole way is looked at: whoever may write a directory may replace what is in it (unless it is sticky and the
@@ -16,12 +16,13 @@ def require_trusted(path: str, *, directory: bool = False) -> None:
     root obeys only himself, so nothing is asked.
 
     Args:
-        directory: what must be there: a directory, else a regular file. Neither may be a link.
+        directory: what must be there: a directory, else a regular file.
+        link: whether it may be a symbolic link to one.
     """
     if os.geteuid() != 0 or _mapped_root():
         return
     try:
-        info = os.lstat(path)
+        info = os.stat(path, follow_symlinks=link)
     except OSError as error:
         raise UsageError(f"cannot look at {path}: {(error.strerror or str(error)).lower()}") from error
     if not (stat.S_ISDIR(info.st_mode) if directory else stat.S_ISREG(info.st_mode)):

@@ -85,6 +85,11 @@ def position(links: Sequence[Link], act: Act) -> int:
     raise ValueError(f"{act.target} of transaction {act.txn} does not stand any more")
 
 
+def standing_targets(transactions: Iterable[Transaction], kind: ActKind) -> frozenset[str]:
+    """The targets of that kind which some transaction has changed and not taken back."""
+    return frozenset(act.target for txn in transactions for act in txn.acts if act.kind is kind and act.stands)
+
+
 def standing_sysctls(transactions: Sequence[Transaction], here: Place) -> dict[str, tuple[str, frozenset[str]]]:
     """Per key that wstune has set and not taken back, seen from `here`: the text it left, and for which profiles."""
     found: dict[str, tuple[str, frozenset[str]]] = {}

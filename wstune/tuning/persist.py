@@ -1,8 +1,8 @@
 """What wstune's own files say: one below sysctl.d, one below limits.d, a drop-in a service. Pure: texts in, texts out.
 
 The first line carries a hash of all that follows, so that a hand edit is seen before it is overwritten. The comment
-over a sysctl says what the machine had by itself, and the head how large it was: after a resize or an upgrade, `check` and
-`status` can see a line that has come to lower a default.
+over a sysctl says what the machine had by itself, and the head how large it was: after a resize or an upgrade, `check`
+and `status` can see a line that has come to lower a default.
 """
 
 from __future__ import annotations

@@ -22,9 +22,9 @@ from wstune.model import (
     Store,
     Tunable,
 )
+from wstune.readiness.compare import demanded_value
 from wstune.tunables import find
-from wstune.tuning.improve import improved, worsens
-from wstune.values import Kind, Value, format_value, make
+from wstune.values import Kind, Value, format_value, make, merged
 
 _RANK = {Severity.ERROR: 0, Severity.WARN: 1, Severity.INFO: 2}
 
@@ -36,6 +36,7 @@ class Process:
     """A running process whose file limit is to be changed."""
 
     pid: int
+    started: int
     soft: int
     hard: int
 
@@ -90,6 +91,22 @@ def is_outside(facts: HostFacts) -> bool:
     return facts.initial_netns is not True or facts.container is not None
 
 
+def lowers(before: Value, after: Value) -> bool:
+    """Whether any number falls, a range narrows or a list loses a port: what is not done without consent."""
+    if before.kind is Kind.TEXT:
+        return False
+    if before.kind is Kind.PORTS:
+        return merged(before.numbers + after.numbers) != merged(after.numbers)
+    if before.kind is Kind.RANGE:
+        return after.numbers[0] > before.numbers[0] or after.numbers[1] < before.numbers[1]
+    return any(new < old for old, new in zip(before.numbers, after.numbers, strict=True))
+
+
+def _met(finding: Finding, value: Value) -> Value:
+    """The value that meets the finding's requirement and keeps what is better already."""
+    return demanded_value(finding.requirement, value) or value
+
+
 def _unmet(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
     """Findings that ask for something, by tunable, in the order of the profile."""
     groups: dict[str, list[Finding]] = {}
@@ -126,12 +143,12 @@ def _change(
         return result("", refusal, first.live.why or first.note)
     after = before
     for finding in group:
-        after = improved(finding.requirement, after)
+        after = _met(finding, after)
     if after.same(before):
         return None
     text = format_value(after)
     refused = _refusal(tunable, group, before, after, circumstances)
-    if refused is None and worsens(tunable, before, after):
+    if refused is None and lowers(before, after):
         refused = _lowering(tunable, before, after, circumstances, allow_lower)
     return result(text, *refused) if refused else result(text)
 
@@ -198,9 +215,9 @@ def _rlimit(findings: Sequence[Finding], circumstances: Circumstances, nr_open: 
     soft, hard = process.soft, process.hard
     for finding in group:
         if finding.tunable == "nofile":
-            hard = improved(finding.requirement, make(Kind.INTEGER, hard)).number
+            hard = _met(finding, make(Kind.INTEGER, hard)).number
         else:
-            soft = improved(finding.requirement, make(Kind.INTEGER, soft)).number
+            soft = _met(finding, make(Kind.INTEGER, soft)).number
     # Never down: a running process may be using what it has.
     soft, hard = max(soft, process.soft), max(hard, soft, process.hard)
     if (soft, hard) == (process.soft, process.hard):
@@ -222,6 +239,7 @@ def _rlimit(findings: Sequence[Finding], circumstances: Circumstances, nr_open: 
         why=first.why or first.requirement.why,
         order=find("nofile").order,
         pid=process.pid,
+        started=process.started,
         refusal=refusal,
         reason=reason,
     )
@@ -232,6 +250,8 @@ def _elsewhere(tunable: Tunable) -> str:
         return "a limit of a process: name one with --pid, a service with --unit, or a login with --user"
     if tunable.store is Store.CGROUP:
         return "a limit of the control group: set it where the service or the container is started"
+    if tunable.store is Store.MACHINE:
+        return "the machine's own: a larger one has more, and fewer connections need less"
     return "a limit of a process: set it where the process is started"
 
 

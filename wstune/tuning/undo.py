@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from wstune.errors import PrivilegeError
-from wstune.host import own_files, rlimits
+from wstune.host import own_files, rlimits, systemd
 from wstune.host.files import words
 from wstune.host.host import Host
 from wstune.host.live_limits import highest_hard_nofile
@@ -49,12 +49,23 @@ def undo(scene: Scene, txn: Transaction, why: str) -> Undone:
     for act in reversed(txn.acts):
         if act.stands:
             _undo_act(scene, txn, act, result)
+    try:
+        systemd.reload_for(act.target for act in txn.acts if act.kind is ActKind.FILE)
+    except OSError as error:
+        result.failed.append(("systemd", words(error)))
     if result.complete:
         try:
             scene.journal.append({"type": "end", "txn": txn.id, "why": why})
             txn.ended = why
         except OSError as error:
             result.failed.append((str(scene.journal.index), f"cannot write the journal: {words(error)}"))
+    return result
+
+
+def take_back(scene: Scene, txn: Transaction, act: Act) -> Undone:
+    """Take back a single act, of a transaction that goes on."""
+    result = Undone(txn.id)
+    _undo_act(scene, txn, act, result)
     return result
 
 
@@ -98,21 +109,25 @@ def _sysctl(scene: Scene, txn: Transaction, act: Act, links: list[Link], index: 
             return Verdict("left", "the key is not there after this boot")
         return Verdict("failed", reading.why)
     if act.same(live, link.before):
-        return Verdict("already", f"is {link.before}")
+        return Verdict("already", f"is {shown(link.before)} again")
     ours = act.same(live, link.after) or (not act.done and _half_written(act, live, link))
     if not ours:
         if txn.place.boot_id != scene.here.boot_id:
-            return Verdict("left", f"is {live} since the last boot, which is not what was applied ({link.after})")
+            return Verdict(
+                "left", f"is {shown(live)} since the last boot, which is not what was applied ({shown(link.after)})"
+            )
         if not scene.force:
-            return Verdict("drifted", f"somebody has changed it to {live} since it was set to {link.after}")
+            return Verdict(
+                "drifted", f"somebody has changed it to {shown(live)} since it was set to {shown(link.after)}"
+            )
     if refusal := _guard(scene, act, live, link.before):
-        return Verdict("failed", f"stays {live}: {refusal}")
+        return Verdict("failed", f"stays {shown(live)}: {refusal}")
     write_sysctl(root, act.target, link.before)
     found = _text(read_sysctl(root, act.target, act.value_kind))
     if found is None or not act.same(found, link.before):
-        return Verdict("failed", f"wrote {link.before}, and read back {found}")
+        return Verdict("failed", f"wrote {shown(link.before)}, and read back {shown(found or str())}")
     note = "" if txn.kernel in ("", scene.host.facts().kernel) else f", what it was under kernel {txn.kernel}"
-    return Verdict("restored", f"{live} → {link.before}{note}")
+    return Verdict("restored", f"{shown(live)} → {shown(link.before)}{note}")
 
 
 def _guard(scene: Scene, act: Act, live: str, before: str) -> str:
@@ -151,10 +166,10 @@ def _rlimit(scene: Scene, txn: Transaction, act: Act, links: list[Link], index: 
     if live == link.before:
         return Verdict("already", f"is {live}")
     if live != link.after and not scene.force:
-        return Verdict("drifted", f"somebody has changed it to {live} since it was set to {link.after}")
+        return Verdict("drifted", f"somebody has changed it to {shown(live)} since it was set to {shown(link.after)}")
     soft, hard = map(int, link.before.split())
     rlimits.set_nofile(int(pid), soft, hard)
-    return Verdict("restored", f"{live} → {link.before}")
+    return Verdict("restored", f"{shown(live)} → {shown(link.before)}")
 
 
 def is_process(host: Host, pid: int, started: int) -> bool:
@@ -177,6 +192,11 @@ def _directory(act: Act, links: list[Link], index: int) -> Verdict:
 
 def _last_undone(transactions: Sequence[Transaction]) -> int:
     return max((act.undone_at for txn in transactions for act in txn.acts), default=0)
+
+
+def shown(text: str) -> str:
+    """A kernel text in one line."""
+    return " ".join(text.split()) or "none"
 
 
 def _text(reading: Reading) -> str | None:

@@ -1,0 +1,267 @@
+"""`wstune apply` without a terminal: plan, then, once somebody has agreed, carry it out and check again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from wstune.actions.check import run_check
+from wstune.actions.place import here
+from wstune.errors import ApplyError, PrivilegeError, RollbackError, UsageError
+from wstune.host import live_limits, own_files, rlimits, systemd, trust, users
+from wstune.host.files import words
+from wstune.host.host import Host
+from wstune.host.sysctl import path_of
+from wstune.model import Change, CheckReport, HostFacts, Outcome, Plan, Reading, Refusal, Role, Severity, Store
+from wstune.tunables import find
+from wstune.tuning.apply import Applied, Origin, apply_plan
+from wstune.tuning.chain import standing_entries, standing_sysctls
+from wstune.tuning.journal import DEFAULT_STATE, Journal
+from wstune.tuning.lock import locked
+from wstune.tuning.persist import LIMITS_FILE, SYSCTL_FILE, UNIT_FILE, Machine, valid_name
+from wstune.tuning.plan import Circumstances, Process, is_outside, plan
+from wstune.tuning.plan_files import Bounds, Present, nr_open_after, with_claims, with_limit_file, with_sysctl_file
+from wstune.tuning.rollback import cut_short
+
+SHARD = "or spread the connections over more processes, which needs no privilege: wstune check says how many"
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyOptions:
+    """What to apply, to whom, and where wstune keeps and writes. None is the profile's own default."""
+
+    profile: str
+    connections: int | None = None
+    processes: int | None = None
+    role: Role | None = None
+    settings: Mapping[str, int] = field(default_factory=dict)
+    profile_dirs: tuple[str, ...] = ()
+    allow_lower: bool = False
+    runtime_only: bool = False
+    persist: bool = False
+    pid: int | None = None
+    unit: str | None = None
+    user: str | None = None
+    restart: bool = False
+    force: bool = False
+    state_dir: str = DEFAULT_STATE
+    etc_root: str = "/"
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A plan, and the check that it rests on."""
+
+    plan: Plan
+    report: CheckReport
+    foreign: tuple[str, ...] = ()
+    """Files of ours that somebody else wrote or edited."""
+
+
+def prepare(options: ApplyOptions, host: Host) -> Prepared:
+    """What applying would do. Reads only.
+
+    Raises:
+        UsageError, ProfileError, InconclusiveError: as `check`; or options that contradict each other, a unit or a user
+            that there is not, a profile that others could have written.
+    """
+    _require_sense(options)
+    report = run_check(
+        options.profile,
+        host,
+        connections=options.connections,
+        processes=options.processes,
+        role=options.role,
+        settings=options.settings,
+        profile_dirs=options.profile_dirs,
+        vet=lambda path: trust.require_trusted(path, link=True),
+    )
+    circumstances = _circumstances(options, host, report)
+    drawn = plan(report.profile, report.findings, circumstances, allow_lower=options.allow_lower)
+    transactions = Journal(options.state_dir).transactions()
+    standing = standing_sysctls(transactions, here(report.host))
+    machine = Machine(report.host.kernel or "", report.host.ram_bytes or 0)
+    files: list[Present] = []
+
+    def present(name: str) -> Present:
+        path = f"{options.etc_root.rstrip('/')}/etc/{name}"
+        files.append(Present(path, _text(path), standing_entries(transactions, path)))
+        return files[-1]
+
+    reason = _runtime_only(options, report.host)
+    if reason is None:
+        drawn = with_sysctl_file(drawn, report.findings, standing, machine, present(SYSCTL_FILE))
+    else:
+        drawn = with_claims(drawn, report.findings, standing)
+        drawn = replace(drawn, notes=(*drawn.notes, reason))
+    nr_open = nr_open_after(drawn, circumstances.nr_open)
+    if options.user is not None:
+        bounds = Bounds(nr_open)
+        drawn = with_limit_file(drawn, report.findings, "limits", options.user, present(LIMITS_FILE), machine, bounds)
+    if options.unit is not None:
+        unit = options.unit if "." in options.unit else f"{options.unit}.service"
+        bounds = Bounds(nr_open, _unit_limits(options, unit))
+        file = present(UNIT_FILE.format(unit=unit))
+        drawn = with_limit_file(drawn, report.findings, "unit", unit, file, machine, bounds)
+    written = {change.path for change in drawn.files}
+    return Prepared(drawn, report, tuple(file.path for file in files if file.foreign and file.path in written))
+
+
+def require_possible(prepared: Prepared, options: ApplyOptions) -> None:
+    """Raise what stands against carrying a plan out, before anything is touched.
+
+    Raises:
+        PrivilegeError: not root; or a limit that was asked for by name may not be raised.
+        RollbackError: a transaction was cut short and must be taken back first.
+        ApplyError: the kernel is known to refuse a change of severity error.
+        UsageError: a file that is to be written was edited by somebody else.
+    """
+    facts = prepared.report.host
+    if facts.euid != 0:
+        raise PrivilegeError("applying a profile needs root; nothing was changed", "run it with sudo, or --dry-run")
+    cut = cut_short(Journal(options.state_dir).transactions(), here(facts))
+    if cut is not None:
+        raise RollbackError(
+            f"transaction {cut.id} ({cut.profile}, {cut.at}) is {cut.standing.value}; nothing was changed",
+            f"take it back first: wstune rollback {cut.id}",
+        )
+    if prepared.foreign and not options.force:
+        raise UsageError(
+            f"{prepared.foreign[0]} was written or edited by somebody else; nothing was changed",
+            "move it away, or --force to replace it (rollback brings it back to the byte)",
+        )
+    for change in prepared.plan.refused:
+        if change.refusal is Refusal.PRIVILEGE and (change.pid is not None or change.severity is Severity.ERROR):
+            raise PrivilegeError(f"{change.reason}; nothing was changed", SHARD if change.pid else "run it on the host")
+        by_name = change.store is Store.RLIMIT and change.refusal is Refusal.GUARD
+        refused = change.refusal in (Refusal.OUT_OF_RANGE, Refusal.READ_ONLY) and change.severity is Severity.ERROR
+        if by_name or refused:
+            raise ApplyError(f"{change.tunable}: {change.reason}; nothing was changed", _tip(change))
+
+
+def carry_out(prepared: Prepared, options: ApplyOptions, host: Host, argv: tuple[str, ...]) -> Applied:
+    """Apply what was shown, under the lock.
+
+    Raises:
+        LockedError: another wstune is at work.
+        ApplyError: the host is not what it was when the plan was shown, or a change failed and all was put back.
+        RollbackError: not all could be put back.
+    """
+    journal = Journal(options.state_dir)
+    journal.prepare()
+    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    with locked(str(journal.state_dir), now=at, command=f"apply {options.profile}"):
+        again = prepare(options, host)
+        require_possible(again, options)
+        if again.plan != prepared.plan:
+            raise ApplyError(
+                "the host has changed since the plan was shown; nothing was changed",
+                "look at the new plan: run it again",
+            )
+        facts = again.report.host
+        origin = Origin(here(facts), at, facts.kernel or "", facts.ram_bytes or 0, argv)
+        try:
+            applied = apply_plan(again.plan, host, journal, origin)
+        finally:
+            journal.close()
+    if (
+        options.restart
+        and options.unit is not None
+        and applied.txn
+        and any(f.style == "unit" for f in again.plan.files)
+    ):
+        systemd.restart(options.unit)
+    return applied
+
+
+def remaining(report: CheckReport) -> tuple[str, ...]:
+    """The tunables of severity error that are still not met."""
+    failing = (
+        finding.tunable
+        for finding in report.findings
+        if finding.outcome is Outcome.FAIL and finding.severity is Severity.ERROR
+    )
+    return tuple(dict.fromkeys(failing))
+
+
+def _require_sense(options: ApplyOptions) -> None:
+    if options.runtime_only and (options.unit or options.user or options.persist):
+        raise UsageError("--runtime-only writes no file, and --unit, --user and --persist do", "leave one of them out")
+    if options.restart and not options.unit:
+        raise UsageError("--restart restarts a service, and none is named", "name it with --unit")
+    for option, name in (("--unit", options.unit), ("--user", options.user)):
+        if name is not None and not valid_name(name):
+            raise UsageError(f"{option} {name}: that is no name, and wildcards are not written", "name a single one")
+    if options.user is not None and options.etc_root == "/" and not users.exists(options.user):
+        raise UsageError(f"there is no user {options.user} here", "getent passwd lists them")
+
+
+def _circumstances(options: ApplyOptions, host: Host, report: CheckReport) -> Circumstances:
+    keys = [
+        finding.tunable
+        for finding in report.findings
+        if finding.store is Store.SYSCTL and finding.live.value is not None and finding.outcome is not Outcome.PASS
+    ]
+    blocked = {key: live_limits.unwritable(host.root, path_of(key)) for key in keys if report.host.euid == 0}
+    nr_open = host.read(find("fs.nr_open")).value
+    return Circumstances(
+        facts=report.host,
+        unwritable={key: why for key, why in blocked.items() if why},
+        nr_open=nr_open.number if nr_open else None,
+        highest_hard=live_limits.highest_hard_nofile(host.root) if options.allow_lower else None,
+        files_allocated=host.usage().files_allocated,
+        process=_process(options.pid, host),
+    )
+
+
+def _process(pid: int | None, host: Host) -> Process | None:
+    if pid is None:
+        return None
+    limits = rlimits.nofile(host.root, pid)
+    if isinstance(limits, Reading):
+        raise UsageError(f"process {pid}: {limits.why}", "ps -e lists those that are")
+    try:
+        return Process(pid, rlimits.start_time(pid, host.root), *limits)
+    except OSError as error:
+        raise UsageError(f"process {pid}: {words(error)}", "ps -e lists those that are") from error
+
+
+def _runtime_only(options: ApplyOptions, facts: HostFacts) -> str | None:
+    """Why sysctls are not written for the next boot; None when they are."""
+    if options.runtime_only:
+        return "nothing is written for the next boot (--runtime-only)"
+    if options.persist or not is_outside(facts):
+        return None
+    what = f"a container ({facts.container})" if facts.container else "a network namespace of its own"
+    return f"this is {what}: nothing is written for the next boot (--persist does it all the same)"
+
+
+def _unit_limits(options: ApplyOptions, unit: str) -> tuple[int, int] | None:
+    if options.etc_root != "/":
+        return None  # an image: its systemd does not run
+    if not systemd.running():
+        raise UsageError("systemd does not run here, so there are no units", "name a process with --pid")
+    try:
+        limits = systemd.unit_limits(unit)
+    except OSError as error:
+        raise UsageError(words(error)) from error
+    if limits is None:
+        raise UsageError(f"there is no unit {unit} here", "systemctl list-units --type=service lists them")
+    return limits
+
+
+def _text(path: str) -> str | None:
+    try:
+        image = own_files.capture(path)
+    except PermissionError:
+        return None  # without root nothing is written anyway
+    except OSError as error:
+        raise UsageError(f"{path} is not a file that wstune writes: {words(error).lower()}", "move it away") from error
+    return None if image is None else image.content.decode("utf-8", "replace")
+
+
+def _tip(change: Change) -> str:
+    if change.refusal is Refusal.READ_ONLY:
+        return "set it from outside: on the host, or where the container is started"
+    return f"wstune explain {change.tunable}"

@@ -1,0 +1,204 @@
+"""`wstune apply`: show what would be changed, ask, change it, check again."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from wstune.cli import options
+from wstune.cli.output import check_writable, wants_color, write_report
+from wstune.model import Role
+
+if TYPE_CHECKING:
+    from wstune.actions.apply import ApplyOptions, Prepared
+    from wstune.model import CheckReport
+    from wstune.tuning.apply import Applied
+
+CHANGES = 2
+"""Exit code of --detailed-exitcode when there is something to change, as terraform's."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("apply")(apply)
+
+
+def apply(
+    profile: Annotated[str, typer.Argument(metavar="PROFILE", help="A profile's name, or the path of its file.")],
+    connections: options.Connections = None,
+    role: Annotated[
+        Role | None, typer.Option(help="The end of the connection to get ready. Unless given, the profile says.")
+    ] = None,
+    processes: options.Processes = None,
+    settings: options.Settings = None,
+    pid: Annotated[
+        int | None, typer.Option(parser=options.pid, metavar="PID", help="Raise the file limit of this process.")
+    ] = None,
+    unit: Annotated[
+        str | None, typer.Option(metavar="UNIT", help="Raise the file limit of this service, by a drop-in.")
+    ] = None,
+    user: Annotated[
+        str | None, typer.Option(metavar="USER", help="Raise the file limit of this user's logins, in limits.d.")
+    ] = None,
+    restart: Annotated[bool, typer.Option("--restart", help="Restart the service of --unit when done.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the plan.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    runtime_only: Annotated[bool, typer.Option("--runtime-only", help="Write no file: until the next boot.")] = False,
+    persist: Annotated[
+        bool, typer.Option("--persist", help="Write files in a container or a network namespace too.")
+    ] = False,
+    allow_lower: Annotated[bool, typer.Option("--allow-lower", help="Also lower values.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace a file of wstune's that somebody has edited.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit 1 when something is still not met, or will be overridden at boot.")
+    ] = False,
+    detailed_exitcode: Annotated[
+        bool, typer.Option("--detailed-exitcode", help="Exit 2 when there is something to change, 0 when there is not.")
+    ] = False,
+    profile_dir: options.ProfileDirs = None,
+    state_dir: options.StateDir = "/var/lib/wstune",
+    etc_root: options.EtcRoot = "/",
+    format_: options.ReportFormat = options.Format.TERMINAL,
+    output: options.Output = None,
+) -> int:
+    """Change this host so that it meets a profile, in a way that can be taken back.
+
+    Shows the plan and asks. Nothing is lowered unless --allow-lower is given; each change is in the journal before
+    it is made, and if one that matters fails all are taken back.
+    """
+    started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    check_writable(output)
+    from wstune.actions.apply import ApplyOptions, prepare, require_possible
+    from wstune.host.host import Host
+
+    chosen = ApplyOptions(
+        profile=profile,
+        connections=connections,
+        processes=processes,
+        role=role,
+        settings=options.settings(settings or ()),
+        profile_dirs=tuple(profile_dir or ()),
+        allow_lower=allow_lower,
+        runtime_only=runtime_only,
+        persist=persist,
+        pid=pid,
+        unit=unit,
+        user=user,
+        restart=restart,
+        force=force,
+        state_dir=state_dir,
+        etc_root=etc_root,
+    )
+    host = Host(pid=pid)
+    prepared = prepare(chosen, host)
+    shown = _Shown(prepared, format_, output, started)
+    if dry_run or prepared.plan.empty:
+        code = CHANGES if detailed_exitcode and not prepared.plan.empty else 0
+        shown.finish(code, dry_run=dry_run)
+        return _strict(code, strict, prepared, prepared.report)
+    shown.plan()
+    require_possible(prepared, chosen)
+    if not yes:
+        _ask()
+    applied, after = _carry_out(prepared, chosen, host)
+    code = _strict(CHANGES if detailed_exitcode and applied.txn else 0, strict, prepared, after)
+    shown.finish(code, applied=applied, after=after)
+    return code
+
+
+def _carry_out(prepared: Prepared, chosen: ApplyOptions, host: object) -> tuple[Applied, CheckReport]:
+    from wstune.actions.apply import carry_out, prepare
+    from wstune.host.host import Host
+
+    assert isinstance(host, Host)  # noqa: S101  for the type checker: imported late
+    applied = carry_out(prepared, chosen, host, tuple(sys.argv[1:]))
+    return applied, prepare(chosen, host).report
+
+
+def _strict(code: int, strict: bool, prepared: Prepared, after: CheckReport) -> int:
+    from wstune.actions.apply import remaining
+
+    short = remaining(after) or any(file.overridden for file in prepared.plan.files)
+    return 1 if strict and short and code == 0 else code
+
+
+def _ask() -> None:
+    from wstune.errors import UsageError
+
+    if not sys.stdin.isatty():
+        raise UsageError("nobody is there to ask (no terminal); nothing was changed", "--yes applies without asking")
+    sys.stderr.write("Apply this? [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise UsageError("not applied; nothing was changed")
+
+
+class _Shown:
+    """What has been shown so far: to people the plan before it is carried out, to programs one document at the end."""
+
+    def __init__(self, prepared: Prepared, style: options.Format, output: str | None, started: str) -> None:
+        self._prepared, self._format, self._output, self._started = prepared, style, output, started
+        self._color = output is None and wants_color(sys.stdout)
+        self._text = ""
+
+    def plan(self) -> None:
+        """Show the plan."""
+        if self._format is options.Format.TERMINAL:
+            from wstune.report.terminal_plan import plan_text
+
+            text = plan_text(self._prepared.plan, color=self._color)
+            if self._output is None:
+                write_report(text, None)
+            else:
+                self._text = text
+
+    def finish(
+        self,
+        code: int,
+        *,
+        dry_run: bool = False,
+        applied: Applied | None = None,
+        after: CheckReport | None = None,
+    ) -> None:
+        """Show what came of it."""
+        write_report(
+            (self._json if self._format is options.Format.JSON else self._terminal)(code, dry_run, applied, after),
+            self._output,
+        )
+
+    def _terminal(self, code: int, dry_run: bool, applied: Applied | None, after: CheckReport | None) -> str:
+        from wstune.actions.apply import remaining
+        from wstune.report.terminal_plan import applied_text, plan_text
+
+        if applied is None:
+            ending = "this was a dry run: nothing was changed\n" if dry_run else ""
+            return plan_text(self._prepared.plan, color=self._color) + ending
+        text = self._text + applied_text(applied.txn, applied.done, applied.skipped, color=self._color)
+        unmet = remaining(after) if after else ()
+        if unmet:
+            return text + f"still not met: {', '.join(unmet)} (wstune check {self._prepared.plan.profile} says why)\n"
+        return text + "checked again: all that must be met is met\n"
+
+    def _json(self, code: int, dry_run: bool, applied: Applied | None, after: CheckReport | None) -> str:
+        from wstune.actions.apply import remaining
+        from wstune.report.json import Head, dumps
+        from wstune.report.json_plan import apply_document
+
+        report = after or self._prepared.report
+        head = Head("apply", self._started, report.host.boot_id, tuple(sys.argv[1:]), code)
+        return dumps(
+            apply_document(
+                self._prepared.plan,
+                head,
+                dry_run=dry_run,
+                txn=applied.txn if applied else "",
+                skipped=applied.skipped if applied else (),
+                verdict=after.verdict if after else None,
+                unmet=remaining(after) if after else (),
+            )
+        )

@@ -1,0 +1,125 @@
+"""What `apply` is about to do, for somebody who must judge it; and what it and `rollback` did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import unified_diff
+
+from wstune.model import Change, FileChange, Plan, Severity, Store
+from wstune.report.words import BOLD, DIM, GREEN, RED, YELLOW, counted, paint, wrapped
+
+_BODY = " " * 7
+_UNLIMITED_FROM = 2**62
+
+
+def plan_text(plan: Plan, *, color: bool, width: int = 80) -> str:
+    """The whole plan, ending in a newline: changes in order, what is not done, files as differences, notes."""
+    lines = [paint(f"{plan.profile}: {_summary(plan)}", BOLD, color)]
+    if plan.changes:
+        lines += ["", paint("changes, in this order", BOLD, color)]
+        for number, change in enumerate(plan.changes, 1):
+            lines += _change_lines(change, f"{number:>4}", plan.files, color, width)
+    if plan.claims:
+        lines += ["", paint("already done by wstune; noted for this profile as well", BOLD, color)]
+        lines += [f"     {claim.tunable} = {_value(claim.before)}" for claim in plan.claims]
+    if plan.refused:
+        lines += ["", paint(f"not done ({len(plan.refused)})", BOLD, color)]
+        for change in plan.refused:
+            lines += _refused_lines(change, color, width)
+    for file in plan.files:
+        lines += ["", *_file_lines(file, color, width)]
+    if plan.notes:
+        lines.append("")
+    for note in plan.notes:
+        lines += wrapped(note, width, "")
+    return "\n".join(lines) + "\n"
+
+
+def applied_text(txn: str, done: Sequence[Change], skipped: Sequence[tuple[Change, str]], *, color: bool) -> str:
+    """What was done, ending in a newline."""
+    lines = [f"{paint('skipped', YELLOW, color)} {why}" for _, why in skipped]
+    if txn:
+        lines.append(
+            paint(f"applied: {counted(len(done), 'change')}, transaction {txn}", GREEN, color)
+            + f"; take it back with: wstune rollback {txn}"
+        )
+    else:
+        lines.append("nothing was changed")
+    return "\n".join(lines) + "\n"
+
+
+def rolled_back_text(
+    txn: str,
+    parts: Sequence[tuple[str, Sequence[tuple[str, str]]]],
+    complete: bool,
+    *,
+    color: bool,
+    width: int = 80,
+) -> str:
+    """What became of each act; `parts` are (heading, (target, words) …). Ends in a newline."""
+    lines = []
+    for heading, acts in parts:
+        code = RED if heading in ("changed since, and kept", "failed") else GREEN
+        for target, what in acts:
+            lines += wrapped(f"{target}: {what}", width, " " * 4, f"{paint(heading, code, color)} ")
+    end = "is taken back" if complete else "is not wholly taken back; its record is kept"
+    lines.append(paint(f"transaction {txn} {end}", GREEN if complete else RED, color))
+    return "\n".join(lines) + "\n"
+
+
+def _summary(plan: Plan) -> str:
+    if plan.empty:
+        return "nothing to do"
+    parts = [counted(len(plan.changes), "change")] if plan.changes else []
+    parts += [counted(len(plan.files), "file")] if plan.files else []
+    parts += [f"{len(plan.claims)} noted"] if plan.claims else []
+    parts += [f"{len(plan.refused)} not done"] if plan.refused else []
+    return ", ".join(parts)
+
+
+def _change_lines(change: Change, mark: str, files: Sequence[FileChange], color: bool, width: int) -> list[str]:
+    name = change.tunable if change.pid is None else f"{change.tunable} of process {change.pid}"
+    arrow = f"{_value(change.before)} → {paint(_value(change.after), GREEN, color)}"
+    bare = len(f"{mark} {name:<34} {_value(change.before)} → {_value(change.after)}")
+    lines = [f"{mark} {name:<34} {arrow}"] if bare <= width else [f"{mark} {name}", f"{_BODY}{arrow}"]
+    lines += wrapped(change.why, width, _BODY)
+    if change.takes_effect:
+        lines += wrapped(f"takes effect {change.takes_effect}; what runs already must be restarted", width, _BODY)
+    kept = [file.path for file in files if any(entry[0] == change.tunable for entry in file.entries)]
+    if kept:
+        lines += wrapped(f"now, and at each boot from {', '.join(kept)}", width, _BODY)
+    elif change.store is Store.SYSCTL:
+        lines += wrapped("until the next boot", width, _BODY)
+    else:
+        lines += wrapped("for as long as the process runs", width, _BODY)
+    if change.severity is not Severity.ERROR:
+        lines += wrapped("skipped, and told, if the kernel refuses it", width, _BODY)
+    return lines
+
+
+def _refused_lines(change: Change, color: bool, width: int) -> list[str]:
+    arrow = f" {_value(change.before)} → {_value(change.after)}" if change.after else ""
+    mark = paint("   -", RED if change.severity is Severity.ERROR else DIM, color)
+    reason = change.reason or (change.refusal.value if change.refusal else "")
+    return [f"{mark} {change.tunable}{arrow}", *wrapped(reason, width, _BODY)]
+
+
+def _file_lines(file: FileChange, color: bool, width: int) -> list[str]:
+    if file.before == file.after:
+        return [paint(file.path, BOLD, color) + f" holds it already; it is read {file.takes_effect}"]
+    how = "new" if file.before is None else "changed"
+    lines = [paint(file.path, BOLD, color) + f" ({how}), read {file.takes_effect}"]
+    before = file.before.splitlines() if file.before is not None else []
+    for line in list(unified_diff(before, file.after.splitlines(), lineterm="", n=1))[2:]:
+        if not line.startswith("@@"):
+            code = {"+": GREEN, "-": RED}.get(line[:1], "")
+            lines.append(paint(f"  {line}", code, color) if code else f"  {line}")
+    for key, source, why in file.overridden:
+        lines += wrapped(f"{key}: {source} overrides it: {why}", width, _BODY)
+    return lines
+
+
+def _value(text: str) -> str:
+    """A kernel text for people: single spaces, nothing as `none`, LONG_MAX as what it means."""
+    words = ("no limit" if part.isdecimal() and int(part) >= _UNLIMITED_FROM else part for part in text.split())
+    return " ".join(words) or "none"
