@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from wstune.actions.profile import loader, target
 from wstune.errors import InconclusiveError, UsageError
 from wstune.host.host import Host
-from wstune.model import CheckReport, Profile, Reading, Role
+from wstune.model import Capacity, CapacityLimit, CheckReport, Profile, Reading, Role
 from wstune.readiness import capacity
 from wstune.readiness.constants import processes_needed
-from wstune.readiness.judge import applicable, judge, values_to_try, verdict
+from wstune.readiness.judge import applicable, judge, not_in_force, values_to_try, verdict
 from wstune.readiness.profiles import Load, Target, resolve
 from wstune.readiness.sentences import check_sentences, more_processes_may_help
 from wstune.tunables import CATALOGUE
@@ -32,8 +32,11 @@ def run_check(
     app_bytes: int = 0,
     settings: Mapping[str, int] = {},
     profile_dirs: tuple[str, ...] = (),
+    vet: Callable[[str], None] | None = None,
 ) -> CheckReport:
     """Judge a host. `None` is the profile's own default; `app_bytes` is what the application keeps for a connection.
+
+    `vet` is given the path of each profile that is read and did not come with wstune, and raises where it must not be.
 
     Raises:
         UsageError: no such profile or process, or a target that makes no sense.
@@ -42,40 +45,53 @@ def run_check(
     """
     _require_readable(host)
     facts = host.facts()
-    load, wanted = loader(profile_dirs), target(facts, connections, processes, settings)
+    load, wanted = loader(profile_dirs, vet), target(facts, connections, processes, settings)
     resolved = resolve(profile, load, target=wanted)
     end = role or resolved.role
     names = dict.fromkeys([*(each.tunable for each in applicable(resolved, end)), *capacity.NEEDS])
     readings = host.read_all(CATALOGUE[name] for name in names)
-    findings = judge(resolved, readings, role=end, refused=_refused(resolved, readings, end, host))
-    outcome = verdict(findings)
-    enough = None
-    if outcome == "not-ready" and more_processes_may_help(findings):
-        enough = _enough_processes(profile, load, wanted, resolved, readings, end)
     usage = host.usage()
-    spread = resolved.variables["processes"]
+    idle = not_in_force(usage.conntrack_count)
+    findings = judge(resolved, readings, role=end, refused=_refused(resolved, readings, end, host), inactive=idle)
+    spread, wanted_connections = resolved.variables["processes"], resolved.variables["connections"]
+
+    def holds(role: Role) -> Capacity:
+        return capacity.capacity(role, readings, facts, usage, processes=spread, app_bytes=app_bytes)
+
+    short = _short(holds(end), wanted_connections)
+    outcome = "not-ready" if short else verdict(findings)
+    enough = None
+    if more_processes_may_help(findings) and not short:
+        enough = _enough_processes(profile, load, wanted, resolved, readings, end, idle)
     return CheckReport(
         verdict=outcome,
         profile=resolved.name,
-        connections=resolved.variables["connections"],
+        connections=wanted_connections,
         processes=spread,
         role=end,
         host=facts,
         findings=findings,
-        capacity=tuple(
-            capacity.capacity(each, readings, facts, usage, processes=spread, app_bytes=app_bytes)
-            for each in (Role.SERVER, Role.GENERATOR)
-        ),
+        capacity=(holds(Role.SERVER), holds(Role.GENERATOR)),
         sentences=check_sentences(
             outcome,
             findings,
             profile=resolved.name,
-            connections=resolved.variables["connections"],
+            connections=wanted_connections,
             processes=spread,
             role=end,
             enough_processes=enough,
+            short=short,
         ),
     )
+
+
+def _short(held: Capacity, connections: int) -> CapacityLimit | None:
+    """The limit below the target that is no tunable, which is memory: only a larger host has more of it.
+
+    All values may be as required where it is too small, and that is not ready either.
+    """
+    below = (limit for limit in held.limits if limit.connections is not None and limit.connections < connections)
+    return next((limit for limit in below if limit.name not in CATALOGUE), None)
 
 
 def _require_readable(host: Host) -> None:
@@ -101,7 +117,13 @@ def _refused(profile: Profile, readings: Mapping[str, Reading], role: Role, host
 
 
 def _enough_processes(
-    name: str, load: Load, wanted: Target, profile: Profile, readings: Mapping[str, Reading], role: Role
+    name: str,
+    load: Load,
+    wanted: Target,
+    profile: Profile,
+    readings: Mapping[str, Reading],
+    role: Role,
+    idle: Mapping[str, str],
 ) -> int | None:
     """The least number of processes over which the host would be ready as it is; None when there is none near."""
     nofile = readings["nofile"].value
@@ -111,6 +133,6 @@ def _enough_processes(
     first = processes_needed(profile.variables["connections"] * ends, nofile.number)
     for number in range(first or 2, (first or 2) + _TRIES):
         tried = resolve(name, load, target=replace(wanted, processes=number))
-        if verdict(judge(tried, readings, role=role)) == "ready":
+        if verdict(judge(tried, readings, role=role, inactive=idle)) == "ready":
             return number
     return None

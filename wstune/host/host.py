@@ -34,6 +34,8 @@ class Host:
                 return self._rlimit(tunable.name)
             case Store.CGROUP:
                 return cgroup.read_limit(self.root, tunable.name, self.pid)
+            case Store.MACHINE:
+                return self._memory_total()
 
     def read_all(self, tunables: Iterable[Tunable]) -> dict[str, Reading]:
         """The live values by name."""
@@ -73,6 +75,16 @@ class Host:
         """`nofile` is the hard limit, `nofile.soft` and `nproc` the soft one, which is what the kernel goes by."""
         found = rlimits.limit(self.root, name.partition(".")[0], self.pid)
         return found if isinstance(found, Reading) else Reading(make(Kind.INTEGER, found[name == "nofile"]))
+
+    def _memory_total(self) -> Reading:
+        """`memory.total`: MemTotal of /proc/meminfo, in bytes."""
+        try:
+            total = memory.meminfo(self.root).get("MemTotal")
+        except OSError as error:
+            return absence_of("/proc/meminfo", error)
+        if total is None:
+            return Reading(absence=Absence.UNREADABLE, why="/proc/meminfo has no MemTotal")
+        return Reading(make(Kind.INTEGER, total))
 
     def facts(self) -> HostFacts:
         """What this host is, as far as it can be read."""

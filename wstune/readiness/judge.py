@@ -7,6 +7,7 @@ neither is a pass.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from wstune.model import (
     Absence,
@@ -55,6 +56,7 @@ def judge(
     role: Role,
     refused: Mapping[str, str | None] | None = None,
     persisted: Mapping[str, Persisted] | None = None,
+    inactive: Mapping[str, str] | None = None,
 ) -> tuple[Finding, ...]:
     """One finding for each requirement on that end of the connection, in the profile's order.
 
@@ -63,11 +65,29 @@ def judge(
         refused: errno name with which this kernel answers to the demanded value, None where it accepts it; a key that
             was not tried is missing. `values_to_try` says what to try.
         persisted: the values that win at the next boot, as far as they are known.
+        inactive: limits that are there but not in force, with the reason: `not_in_force` knows them. Not meeting one
+            is not applicable instead of a failure.
     """
-    return tuple(
-        _finding(requirement, profile, readings, role, refused or {}, (persisted or {}).get(requirement.tunable))
-        for requirement in applicable(profile, role)
-    )
+    found = []
+    for requirement in applicable(profile, role):
+        next_boot = (persisted or {}).get(requirement.tunable)
+        finding = _finding(requirement, profile, readings, role, refused or {}, next_boot)
+        reason = (inactive or {}).get(requirement.tunable, "")
+        if reason and finding.outcome in (Outcome.FAIL, Outcome.WARN):
+            finding = replace(finding, outcome=Outcome.NOT_APPLICABLE, fix="", note=reason)
+        found.append(finding)
+    return tuple(found)
+
+
+def not_in_force(conntrack_count: int | None) -> dict[str, str]:
+    """Limits that are there and cap nothing, with the reason: conntrack's, while nothing at all is tracked.
+
+    Where rules make it look, its count is never 0: the connection over which one looks is itself tracked.
+    """
+    if conntrack_count != 0:
+        return {}
+    names = [name for name in CATALOGUE if name.startswith("net.netfilter.nf_conntrack_")]
+    return dict.fromkeys(names, "nf_conntrack is loaded, but no rule makes it track connections: it counts 0")
 
 
 def verdict(findings: Sequence[Finding]) -> str:
@@ -89,16 +109,16 @@ def values_to_try(profile: Profile, readings: Mapping[str, Reading], *, role: Ro
 
     Only keys that a namespace has of its own, and only demands that are not met already.
     """
-    found: dict[str, str] = {}
+    found: dict[str, Value] = {}
     for requirement in applicable(profile, role):
         tunable = CATALOGUE[requirement.tunable]
         if not tunable.writable_in_netns or tunable.read_only:
             continue
-        live = readings.get(tunable.name, NOT_READ).value
-        demanded = demanded_value(requirement, live)
-        if demanded is not None and (live is None or not satisfied(requirement, live)):
-            found[tunable.name] = str(demanded)
-    return found
+        before = found.get(tunable.name) or readings.get(tunable.name, NOT_READ).value
+        demanded = demanded_value(requirement, before)
+        if demanded is not None and demanded != before:
+            found[tunable.name] = demanded
+    return {name: str(value) for name, value in found.items()}
 
 
 def _finding(
@@ -121,9 +141,15 @@ def _finding(
     else:
         assert demanded is not None  # noqa: S101  a live value always has one
         outcome = Outcome.FAIL if requirement.severity is Severity.ERROR else Outcome.WARN
-        what = effect(tunable, reading.value, demanded, errno)
+        what = effect(tunable, reading.value, demanded, errno) if tunable.store is not Store.MACHINE else Effect.UNKNOWN
         note = _note(requirement, tunable, reading.value, demanded, what, errno)
-        fix = "" if what is Effect.REFUSED else _fix(tunable, reading.value, demanded, profile, readings, role)
+        fix = (
+            ""
+            if what is Effect.REFUSED
+            else _fix(
+                tunable, reading.value, demanded, profile, readings, role, requirement.operator is Operator.AT_LEAST
+            )
+        )
         if what is Effect.LOWERS and requirement.operator is Operator.EQUALS:
             fix = ""
     return Finding(
@@ -186,6 +212,7 @@ def _fix(
     profile: Profile,
     readings: Mapping[str, Reading],
     role: Role,
+    shardable: bool,
 ) -> str:
     """One line to paste, or to act on where no line would do."""
     match tunable.store, tunable.name:
@@ -193,7 +220,7 @@ def _fix(
             text = str(demanded)
             return f"sysctl -w {name}={text!r}" if " " in text or not text else f"sysctl -w {name}={text}"
         case Store.RLIMIT, "nofile":
-            return _fix_nofile(live.number, demanded.number, profile, readings, role)
+            return _fix_nofile(live.number, demanded.number, profile, readings, role if shardable else None)
         case Store.RLIMIT, "nofile.soft":
             hard = readings.get("nofile", NOT_READ).value
             if hard is None or hard.number >= demanded.number:
@@ -205,16 +232,18 @@ def _fix(
             return f"MemoryMax={demanded} in its unit; docker run --memory {demanded}"
         case Store.CGROUP, _:
             return f"TasksMax={demanded} in its unit; docker run --pids-limit {demanded}"
+        case Store.MACHINE, _:
+            return f"a machine with {-(-demanded.number // 2**20):,} MiB of memory, or fewer connections on this one"
 
 
-def _fix_nofile(live: int, demanded: int, profile: Profile, readings: Mapping[str, Reading], role: Role) -> str:
-    """More processes get round the limit of one; raising it takes root, and nr_open above it."""
+def _fix_nofile(live: int, demanded: int, profile: Profile, readings: Mapping[str, Reading], role: Role | None) -> str:
+    """More processes get round the limit of one (`role`: of what); raising it takes root, and nr_open above it."""
     nr_open = readings.get("fs.nr_open", NOT_READ).value
     first = f"sysctl -w fs.nr_open={demanded}, then " if nr_open and nr_open.number < demanded else ""
     raising = f"{first}as root: ulimit -n {demanded} (LimitNOFILE={demanded} in its unit)"
     ends = 2 if role is Role.PROXY else 1
     needed = processes_needed(profile.variables.get("connections", 0) * ends, live)
-    if needed is None or needed <= profile.variables.get("processes", 1) or live <= OWN_FILES:
+    if role is None or needed is None or needed <= profile.variables.get("processes", 1) or live <= OWN_FILES:
         return raising
     noun = {Role.GENERATOR: "generator", Role.PROXY: "proxy"}.get(role, "server")
     return f"run {needed} or more {noun} processes ({live} files each), or {raising}"

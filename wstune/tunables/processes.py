@@ -102,6 +102,26 @@ TUNABLES: tuple[Tunable, ...] = (
         absent=_HIDDEN,
     ),
     Tunable(
+        name="memory.total",
+        store=Store.MACHINE,
+        kind=Kind.INTEGER,
+        scope=Scope.GLOBAL,
+        direction=Direction.HIGHER,
+        unit="bytes",
+        summary="memory of the machine (MemTotal)",
+        caps="connections of the host: about 4.1 KB of kernel memory at the end that accepts, 4.3 KB at the end that "
+        "connects, and what the application adds; it is not in any process's RSS",
+        symptom="ENOMEM, ENOBUFS or ENFILE from socket calls, ListenDrops without ListenOverflows, or the OOM killer, "
+        "which does not count a process's sockets and may shoot another",
+        risk="none",
+        default="what the machine has",
+        sources=("proc_meminfo(5)", "slabs TCP, sock_inode_cache, filp, dentry, eventpoll of Linux 6.18, measured"),
+        minimum=0,
+        order=62,
+        read_only=True,
+        absent="/proc/meminfo is not shown here: the host decides",
+    ),
+    Tunable(
         name="cgroup.memory.max",
         store=Store.CGROUP,
         kind=Kind.INTEGER,
