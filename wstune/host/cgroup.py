@@ -10,7 +10,7 @@ from __future__ import annotations
 import posixpath
 from dataclasses import dataclass
 
-from wstune.host.files import Root, is_decimal
+from wstune.host.files import Root, is_decimal, printable
 from wstune.host.sysctl import absence_of
 from wstune.model import Absence, Reading
 from wstune.values import UNLIMITED, Kind, make
@@ -98,7 +98,7 @@ def chain(root: Root, controller: str, pid: int | None = None) -> Chain | Readin
             break
         group = posixpath.dirname(group)
     if not levels and version == 2 and not _offers(root, mount, controller):
-        return Reading(absence=Absence.ABSENT, why=f"the {controller} controller is not enabled at {mount}")
+        return Reading(absence=Absence.ABSENT, why=f"the {controller} controller is not enabled at {printable(mount)}")
     return Chain(controller, version, tuple(levels), mount)
 
 
@@ -145,7 +145,7 @@ def _level(root: Root, controller: str, version: int, path: str) -> Level | Read
     except OSError as error:
         return absence_of(f"{path}/{limit_file}", error)
     if text != "max" and not is_decimal(text):
-        why = f"{path}/{limit_file}: got {text[:60]!r}, expected a number or max"
+        why = f"{printable(path)}/{limit_file}: got {text[:60]!r}, expected a number or max"
         return Reading(absence=Absence.UNREADABLE, why=why)
     limit = None if text == "max" or int(text) >= _NO_LIMIT_FROM else int(text)
     usage = _number(root, f"{path}/{usage_file}")

@@ -199,6 +199,11 @@ def is_decimal(field: str) -> bool:
     return field.isascii() and field.isdecimal() and len(field) <= 20
 
 
+def printable(text: str) -> str:
+    """The text without what a terminal would obey: a captured tree may be anybody's."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
+
+
 def words(error: OSError) -> str:
     """What came of it, in words, without the path: `Permission denied`."""
     return error.strerror or (os.strerror(error.errno) if error.errno else str(error))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wstune.host.files import Root, is_decimal
+from wstune.host.files import Root, is_decimal, printable
 
 _INITIAL_NETNS = 0xEFFFFFF9
 _INITIAL_PIDNS = 0xEFFFFFFC
@@ -29,19 +29,25 @@ def text_of(root: Root, path: str) -> str | None:
         return None
 
 
+def _label(root: Root, path: str) -> str | None:
+    """A file's first line, as it may be shown."""
+    text = text_of(root, path)
+    return printable(text.splitlines()[0])[:256] if text else None
+
+
 def release(root: Root) -> str | None:
     """The kernel's release, as uname -r."""
-    return text_of(root, "/proc/sys/kernel/osrelease")
+    return _label(root, "/proc/sys/kernel/osrelease")
 
 
 def hostname(root: Root) -> str | None:
     """The host's name, of the UTS namespace."""
-    return text_of(root, "/proc/sys/kernel/hostname")
+    return _label(root, "/proc/sys/kernel/hostname")
 
 
 def boot_id(root: Root) -> str | None:
     """A UUID that is another one after each boot."""
-    return text_of(root, "/proc/sys/kernel/random/boot_id")
+    return _label(root, "/proc/sys/kernel/random/boot_id")
 
 
 def cpus(root: Root) -> int | None:
@@ -150,12 +156,12 @@ def container(root: Root) -> str | None:
 
 def _marked(root: Root) -> str | None:
     environment = text_of(root, "/proc/1/environ") or ""
-    named = next((entry[10:] for entry in environment.split("\0") if entry.startswith("container=")), None)
-    named = named or text_of(root, "/run/systemd/container")
+    named = next((entry[10:].strip() for entry in environment.split("\0") if entry.startswith("container=")), "")
+    named = printable(named)[:40] or _label(root, "/run/systemd/container") or ""
     if root.exists("/var/run/secrets/kubernetes.io") or root.exists("/run/secrets/kubernetes.io"):
         return "kubernetes"
     if named:
-        return named.split()[0]
+        return named
     if root.exists("/run/.containerenv"):
         return "podman"
     if root.exists("/.dockerenv"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 
 from wstune.errors import UsageError
-from wstune.host.files import Root, words
+from wstune.host.files import Root, printable, words
 from wstune.model import Absence, Reading
 from wstune.values import Kind, parse
 
@@ -46,6 +46,7 @@ def parsed(path: str, text: str, kind: Kind) -> Reading:
 
 def absence_of(path: str, error: OSError) -> Reading:
     """The reading of a file that could not be read."""
+    path = printable(path)
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
         return Reading(absence=Absence.ABSENT, why=f"{path} does not exist here")
     kind = Absence.DENIED if error.errno in (errno.EACCES, errno.EPERM) else Absence.UNREADABLE
