@@ -47,10 +47,10 @@ def test_what_fails_comes_first_and_the_verdict_last() -> None:
 @pytest.mark.parametrize(
     ("effect", "told"),
     [
-        pytest.param(Effect.LOWERS, "setting it lowers 4,194,304 → 16,384", id="lowers"),
-        pytest.param(Effect.RAISES, "setting it raises 4,194,304 → 16,384", id="raises"),
-        pytest.param(Effect.CHANGES, "setting it changes 4,194,304 → 16,384", id="changes"),
-        pytest.param(Effect.NOTHING, "setting it does nothing", id="nothing"),
+        pytest.param(Effect.LOWERS, "would lower 4,194,304 to 16,384", id="lowers"),
+        pytest.param(Effect.RAISES, "would raise 4,194,304 to 16,384", id="raises"),
+        pytest.param(Effect.CHANGES, "would change 4,194,304 to 16,384", id="changes"),
+        pytest.param(Effect.NOTHING, "does nothing here", id="nothing"),
         pytest.param(Effect.REFUSED, "this kernel refuses it", id="refused"),
         pytest.param(Effect.UNKNOWN, "unknown", id="unknown"),
     ],

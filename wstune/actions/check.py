@@ -81,6 +81,7 @@ def run_check(
             role=end,
             enough_processes=enough,
             short=short,
+            read_only=bool(facts.sysctls_read_only),
         ),
     )
 

@@ -26,12 +26,7 @@ def check(
     connections: options.Connections = None,
     role: options.RoleOption = None,
     processes: options.Processes = None,
-    app_bytes: Annotated[
-        int,
-        typer.Option(
-            parser=options.app_bytes, metavar="SIZE", help="Memory that the application itself keeps for a connection."
-        ),
-    ] = 0,
+    app_bytes: options.AppBytes = None,
     pid: options.Pid = None,
     root: Annotated[str, typer.Option(metavar="DIR", help="Judge the host whose files were captured there.")] = "/",
     settings: options.Settings = None,
@@ -54,7 +49,7 @@ def check(
         connections=connections,
         processes=processes,
         role=role,
-        app_bytes=app_bytes,
+        app_bytes=app_bytes or 0,
         settings=options.settings(settings or ()),
         profile_dirs=tuple(profile_dir or ()),
     )

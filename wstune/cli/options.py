@@ -96,6 +96,10 @@ Processes = Annotated[
         parser=processes, metavar="P", help="Over how many processes they are spread. Unless given, the profile says."
     ),
 ]
+AppBytes = Annotated[
+    int | None,
+    typer.Option(parser=app_bytes, metavar="SIZE", help="Memory that the application itself keeps for a connection."),
+]
 Pid = Annotated[
     int | None, typer.Option(parser=pid, metavar="PID", help="Judge the file limit of this process, not our own.")
 ]

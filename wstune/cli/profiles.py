@@ -69,8 +69,9 @@ def validate(
 ) -> int:
     """Say whether profiles are sound: keys, operators, tunables, expressions, and what they extend."""
     from wstune.actions.profile import load
+    from wstune.report.words import counted
 
     for name in profiles:
         resolved = load(name, profile_dirs=profile_dir or ())
-        write_report(f"{resolved.where}: sound, {len(resolved.requirements)} requirements", None)
+        write_report(f"{resolved.where}: sound, {counted(len(resolved.requirements), 'requirement')}", None)
     return 0

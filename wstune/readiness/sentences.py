@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wstune.model import Effect, Finding, Outcome, Role, Scope, Severity
+from wstune.model import CapacityLimit, Confidence, Effect, Finding, Outcome, Role, Scope, Severity, Store
 from wstune.tunables import CATALOGUE
 
 _NAMED = 3
@@ -19,11 +19,14 @@ def check_sentences(
     processes: int,
     role: Role,
     enough_processes: int | None = None,
+    short: CapacityLimit | None = None,
+    read_only: bool = False,
 ) -> tuple[str, ...]:
     """Remarks and, last, the verdict.
 
     `enough_processes`: the least number of processes over which the host would be ready as it is; None when more
-    processes do not help, or when it is ready.
+    processes do not help, or when it is ready. `short`: the limit that allows the fewest connections, where those are
+    fewer than the target and nothing but a larger host would help. `read_only`: whether sysctls cannot be written here.
     """
     failed = [finding for finding in findings if finding.outcome is Outcome.FAIL]
     warned = [finding for finding in findings if finding.outcome is Outcome.WARN]
@@ -31,14 +34,20 @@ def check_sentences(
         finding for finding in findings if finding.outcome is Outcome.UNKNOWN and finding.severity is Severity.ERROR
     ]
     target = f"{connections:,} connections" + _as_role(role)
-    remarks = list(_remarks(failed + warned, profile, connections))
+    remarks = list(_remarks(failed + warned, profile, connections, read_only))
+    room = f"{short.name} here is enough for {_about(short)}" if short else ""
+    if room and failed:
+        remarks.append(room)
     match verdict:
         case "ready":
             spread = f" over {processes:,} processes" if processes > 1 else ""
             better = f"; {len(warned)} of the values should be better" if warned else ""
             last = f"ready for {target}{spread}{better}"
         case "inconclusive":
-            last = f"inconclusive for {target}: {_names(unread)} could not be read"
+            what = f"{_names(unread)} could not be read" if unread else "there was nothing to judge"
+            last = f"inconclusive for {target}: {what}"
+        case _ if room and not failed:
+            last = f"not ready for {target}: {room}"
         case _ if enough_processes is not None:
             last = (
                 f"not ready for {target} in {_processes(processes)}: ready only with ≥ {_processes(enough_processes)} "
@@ -55,15 +64,20 @@ def more_processes_may_help(findings: Sequence[Finding]) -> bool:
     return bool(failed) and all(CATALOGUE[finding.tunable].scope is Scope.PROCESS for finding in failed)
 
 
-def _remarks(missed: Sequence[Finding], profile: str, connections: int) -> Sequence[str]:
+def _remarks(missed: Sequence[Finding], profile: str, connections: int, read_only: bool) -> Sequence[str]:
     remarks = []
     if lowered := [finding for finding in missed if finding.effect is Effect.LOWERS]:
         remarks.append(f"{profile} would lower {_names(lowered)}; wstune apply does not, unless told --allow-lower")
     if refused := [finding for finding in missed if finding.effect is Effect.REFUSED]:
         remarks.append(f"this kernel refuses what {profile} sets for {_names(refused)}")
-    if any(finding.effect is Effect.RAISES for finding in missed):
-        remarks.append(f"what would help: sudo wstune apply {profile} -n {connections}")
+    raised = [finding for finding in missed if finding.effect is Effect.RAISES and finding.store is Store.SYSCTL]
+    if raised and not (lowered or refused or read_only):
+        remarks.append(f"sudo wstune apply {profile} -n {connections} would raise {_names(raised)}")
     return remarks
+
+
+def _about(limit: CapacityLimit) -> str:
+    return ("about " if limit.confidence is Confidence.ESTIMATE else "") + f"{limit.connections:,}"
 
 
 def _as_role(role: Role) -> str:
@@ -77,7 +91,6 @@ def _processes(number: int) -> str:
 def _names(findings: Sequence[Finding]) -> str:
     """The tunables, the first few by name."""
     names = list(dict.fromkeys(finding.tunable for finding in findings))
-    more = len(names) - _NAMED
-    if more > 0:
+    if (more := len(names) - _NAMED) > 0:
         return ", ".join(names[:_NAMED]) + f" and {more} more"
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -31,6 +31,7 @@ from wstune.report.words import (
     value_text,
     wrapped,
 )
+from wstune.values import Kind
 
 _GROUPS = (
     (Outcome.FAIL, "not met", "FAIL", RED),
@@ -53,14 +54,20 @@ def check_text(report: CheckReport, *, color: bool, width: int = 80) -> str:
         paint(f"{report.profile}: {counted(report.connections, 'connection')}", BOLD, color)
         + f", {role_text(report.role)}, {counted(report.processes, 'process')}",
         *wrapped(host_text(report.host), width, ""),
+        *(line for note in report.host.notes for line in wrapped(note, width, "")),
     ]
+    # A block of fixed values, as people paste them: of each line it is asked what it would do here.
+    verbatim = all(finding.requirement.operator is Operator.EQUALS for finding in report.findings)
     for outcome, heading, mark, code in _GROUPS:
         findings = [finding for finding in report.findings if finding.outcome is outcome]
         if findings:
             findings.sort(key=lambda finding: _SEVERITIES.index(finding.severity))  # stable: else the profile's order
             lines += ["", paint(f"{heading} ({len(findings)})", BOLD, color)]
+            if outcome is Outcome.NOT_APPLICABLE:
+                lines += _absent_lines(findings, paint(f"{mark:<4}", code, color), width)
+                continue
             for finding in findings:
-                lines += _finding_lines(finding, paint(f"{mark:<4}", code, color), width)
+                lines += _finding_lines(finding, paint(f"{mark:<4}", code, color), verbatim, width)
     lines += ["", paint("capacity as it is", BOLD, color)]
     lines += [line for capacity in report.capacity for line in _capacity_lines(capacity, width)]
     lines.append("")
@@ -72,23 +79,36 @@ def check_text(report: CheckReport, *, color: bool, width: int = 80) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _finding_lines(finding: Finding, mark: str, width: int) -> list[str]:
+def _finding_lines(finding: Finding, mark: str, verbatim: bool, width: int) -> list[str]:
     have = reading_text(finding.live)
     need = demand_text(finding.requirement)
-    start = f"  {mark} {finding.tunable:<{_NAME}} {have:<{_HAVE}} "
-    bare = 2 + 4 + 1 + max(_NAME, len(finding.tunable)) + 1 + max(_HAVE, len(have)) + 1 + len(need)
-    lines = [start + need] if bare <= width else [start.rstrip(), f"{_BODY}{'':<{_NAME}} {need}"]
-    if finding.outcome is Outcome.NOT_APPLICABLE:
-        return [f"  {mark} {finding.tunable:<{_NAME}} {have}".rstrip(), *_said(finding.note, width)]
-    if finding.outcome is Outcome.PASS:
-        return lines + _said(_effect_text(finding), width)
-    lines += _said(finding.why, width)
-    lines += _said(_effect_text(finding), width)
-    lines += _said(finding.note, width)
+    text = f"{finding.tunable:<{_NAME}} {have}"
+    text = f"{text:<{_NAME + 1 + _HAVE}} {need}"
+    if len(_BODY) + len(text) > width:
+        text = f"{finding.tunable:<{_NAME}} {have}\n{_BODY}{'':<{_NAME}} {need}"
+    lines = f"  {mark} {text}".split("\n")
+    harm = finding.effect in (Effect.LOWERS, Effect.CHANGES, Effect.REFUSED)
+    said = [_effect_text(finding, verbatim)]
+    if finding.outcome is not Outcome.PASS:
+        said += [finding.note, finding.why] if harm else [finding.why, finding.note]
     if finding.persisted is not None:
-        lines += _said(f"at boot: {value_text(finding.persisted.value)}, from {finding.persisted.source}", width)
-    if finding.fix:
-        lines += wrapped(finding.fix, width, f"{_BODY}     ", f"{_BODY}fix: ")
+        said.append(f"at boot: {value_text(finding.persisted.value)}, from {finding.persisted.source}")
+    for sentence in said:
+        lines += _said(sentence, width)
+    return lines + (wrapped(finding.fix, width, f"{_BODY}     ", f"{_BODY}fix: ") if finding.fix else [])
+
+
+def _absent_lines(findings: list[Finding], mark: str, width: int) -> list[str]:
+    """The limits that are not here, those together that are absent for the same reason."""
+    reasons: dict[str, list[str]] = {}
+    for finding in findings:
+        names = reasons.setdefault(finding.note, [])
+        if finding.tunable not in names:
+            names.append(finding.tunable)
+    lines = []
+    for reason, names in reasons.items():
+        first, *others = wrapped(", ".join(names), width, _BODY)
+        lines += [f"  {mark} {first.lstrip()}", *others, *_said(reason, width)]
     return lines
 
 
@@ -96,25 +116,24 @@ def _said(text: str, width: int) -> list[str]:
     return wrapped(text, width, _BODY) if text else []
 
 
-def _effect_text(finding: Finding) -> str:
-    """What writing the demanded value would do here. The note has it where it does harm; a line that sets a value come
-    what may, such as those of kemal-60k, says it always."""
-    verbatim = finding.requirement.operator is Operator.EQUALS
+def _effect_text(finding: Finding, verbatim: bool) -> str:
+    """What setting the demanded value would do here; where that is harm the note has it."""
     demanded = demanded_value(finding.requirement, finding.live.value)
-    change = f"{reading_text(finding.live)} → {value_text(demanded)}" if demanded else ""
+    change = f"{reading_text(finding.live)} to {value_text(demanded)}" if demanded else ""
     match finding.effect:
         case Effect.NOTHING:
-            return "setting it does nothing: it is so already" if verbatim else ""
+            return "does nothing here: it is so already" if verbatim else ""
         case Effect.RAISES:
-            return f"setting it raises {change}" if verbatim else ""
+            raises = "widen" if finding.live.value and finding.live.value.kind is Kind.RANGE else "raise"
+            return f"would {raises} {change}" if verbatim else ""
         case Effect.LOWERS:
-            return "" if finding.note else f"setting it lowers {change}"
+            return "" if finding.note else f"would lower {change}"
         case Effect.CHANGES:
-            return "" if finding.note else f"setting it changes {change}"
+            return f"would change {change}" if verbatim and not finding.note else ""
         case Effect.REFUSED:
             return "" if finding.note else "this kernel refuses it"
         case Effect.UNKNOWN:
-            return "what setting it does here is unknown" if verbatim and not finding.note else ""
+            return "what it would do here is unknown" if verbatim and not finding.note else ""
 
 
 def _capacity_lines(capacity: Capacity, width: int) -> list[str]:

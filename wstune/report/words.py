@@ -10,7 +10,7 @@ from wstune.values import Kind, Value, format_value
 
 RED, YELLOW, GREEN, DIM, BOLD = "31", "33", "32", "2", "1"
 
-_SHOWN_RANGES = 3
+_SHOWN_RANGES = 2
 _SHOWN_TEXT = 40
 
 NO_LIMIT_FROM = 2**62
