@@ -255,7 +255,7 @@ def _worker_lost(evidence: Evidence) -> Wall:
             limit, "", f"the OOM killer took processes: {lost}; {killed} +{evidence.counters[killed]}", evidence
         )
     side = "server" if "server" in evidence.workers_lost else "generator"
-    return _wall("worker-lost", side, f"processes killed: {lost}; {evidence.reached:,} were open", evidence)
+    return _wall("worker-lost", side, f"processes lost: {lost}; {evidence.reached:,} were open", evidence)
 
 
 def _cause(by: str, phase: str, errno: str, count: int, evidence: Evidence) -> Cause:

@@ -130,8 +130,8 @@ WALLS: dict[str, WallKind] = {
     "interrupted": WallKind("host", "it was interrupted", "let it run to its end", share=inf),
     "worker-lost": WallKind(
         COUNTED,
-        "a process of the burst was killed from outside",
-        "find who killed it: journalctl -k, dmesg, memory.events of the cgroup",
+        "a process of the burst was lost",
+        "find what ended it: journalctl -k, dmesg, memory.events of the cgroup",
     ),
     "source-address": WallKind(
         "generator", "a source address is not one of this host", "give addresses of this host, or ip addr add"
