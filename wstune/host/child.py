@@ -70,6 +70,12 @@ def _read_all(reader: int, deadline: float) -> bytes | None:
     return None
 
 
+def make_ready() -> None:
+    """Load what the system calls below need: to be called in the child before it gives up rights to read files."""
+    if not hasattr(os, "unshare"):  # of Python 3.12
+        import ctypes  # noqa: F401 - in the child only: it takes 5 ms
+
+
 def unshare(flags: int) -> None:
     """unshare(2). Raises OSError."""
     _call("unshare", flags)
@@ -81,7 +87,6 @@ def setns(fd: int, kind: int) -> None:
 
 
 def _call(name: str, *arguments: int) -> None:
-    # os.unshare and os.setns are of Python 3.12. ctypes is imported in the child only: it takes 5 ms.
     ready = getattr(os, name, None)
     if ready is not None:
         ready(*arguments)

@@ -12,7 +12,7 @@ import os
 from collections.abc import Mapping
 from functools import partial
 
-from wstune.host.child import CLONE_NEWNET, CLONE_NEWUSER, run, unshare
+from wstune.host.child import CLONE_NEWNET, CLONE_NEWUSER, make_ready, run, unshare
 from wstune.host.files import Root
 from wstune.host.sysctl import path_of
 
@@ -20,7 +20,9 @@ _SECONDS = 2.0
 _NOBODY = 65534
 
 _GLOBAL = ("net.ipv4.tcp_mem", "net.ipv4.udp_mem", "net.ipv4.tcp_max_orphans")
-"""Below net.ipv4, but of the whole host (net/ipv4/sysctl_net_ipv4.c ipv4_table; not shown in a child namespace)."""
+_GLOBAL_BELOW = ("net.ipv4.neigh.default.", "net.ipv6.neigh.default.")
+"""Below net.ipv4, but of the whole host (net/ipv4/sysctl_net_ipv4.c ipv4_table, net/core/neighbour.c): not shown in a
+child namespace."""
 _NAMESPACED_CORE = ("net.core.somaxconn", "net.core.optmem_max")
 
 _UNPRIVILEGED = "net.ipv4.ip_unprivileged_port_start"
@@ -32,7 +34,9 @@ _NOT_THE_VALUE = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 def tryable(key: str) -> bool:
     """Whether a key belongs to a network namespace, so that writing it in a private one touches nothing else."""
-    return key in _NAMESPACED_CORE or (key.startswith(("net.ipv4.", "net.ipv6.")) and key not in _GLOBAL)
+    if key in _GLOBAL or key.startswith(_GLOBAL_BELOW):
+        return False
+    return key in _NAMESPACED_CORE or key.startswith(("net.ipv4.", "net.ipv6."))
 
 
 def refused(values: Mapping[str, str], seconds: float = _SECONDS) -> dict[str, str | None]:
@@ -61,6 +65,7 @@ def refused(values: Mapping[str, str], seconds: float = _SECONDS) -> dict[str, s
 
 def _try(values: Mapping[str, str], ports: tuple[str | None, str | None], private_user: bool) -> dict[str, str | None]:
     """In the child. Raises OSError when the namespace may not be made."""
+    make_ready()
     if private_user:
         if os.geteuid() == 0:
             os.setgroups([])
