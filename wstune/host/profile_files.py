@@ -14,6 +14,7 @@ from wstune.errors import ProfileError
 
 ETC = "/etc/wstune/profiles"
 MAX_BYTES = 1 << 20
+_TIP = "wstune profiles list shows those that there are"
 
 
 def is_path(name: str) -> bool:
@@ -68,7 +69,7 @@ def list_profiles(profile_dirs: Iterable[str] = (), *, etc: str = ETC) -> dict[s
             entries = sorted(os.listdir(directory))
         except OSError as error:
             if directory in named:
-                raise ProfileError(directory, f"cannot be listed: {_words(error)}") from None
+                raise ProfileError(directory, f"cannot be listed: {_words(error)}", _TIP) from None
             continue
         for entry in entries:
             stem, suffix = os.path.splitext(entry)
@@ -84,7 +85,7 @@ def _read(path: str) -> str:
         with open(path, "rb") as file:
             data = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
-        raise ProfileError(path, f"cannot be read: {_words(error)}") from None
+        raise ProfileError(path, f"cannot be read: {_words(error)}", _TIP) from None
     if len(data) > MAX_BYTES:
         raise ProfileError(path, "is larger than 1 MiB, which no profile is")
     try:
