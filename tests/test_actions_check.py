@@ -13,6 +13,7 @@ from wstune.errors import InconclusiveError, ProfileError, UsageError
 from wstune.host.host import Host
 from wstune.model import Outcome, Role, Severity
 from wstune.report.terminal import check_text
+from wstune.tuning.journal import Journal
 
 CASES = [
     (profile, host)
@@ -92,6 +93,29 @@ def test_unreadable_values_are_inconclusive(tmp_path: Path) -> None:
     assert EXIT_CODES[report.verdict] == 3
     unknown = [finding for finding in report.findings if finding.outcome is Outcome.UNKNOWN]
     assert "fs.file-max" in {finding.tunable for finding in unknown if finding.severity is Severity.ERROR}
+
+
+def test_an_apply_that_was_cut_short_is_said(tmp_path: Path) -> None:
+    """A transaction that a crash cut short is seen by the next check, with the way back; a complete one is not."""
+    journal = Journal(str(tmp_path))
+    journal.prepare()
+    begin, commit = ({"format": 1, "type": kind, "txn": "0001"} for kind in ("begin", "commit"))
+    journal.append({**begin, "at": "2026-11-24T05:00:00Z", "profile": "high-conn"})
+    journal.close()
+    said = run_check("high-conn", Host(HOSTS / "vm"), state_dir=str(tmp_path)).sentences
+    assert said[0].startswith("transaction 0001 of wstune apply was cut short")
+    assert "wstune rollback 0001" in said[0]
+    journal.append(commit)
+    journal.close()
+    assert "transaction" not in run_check("high-conn", Host(HOSTS / "vm"), state_dir=str(tmp_path)).sentences[0]
+
+
+def test_a_journal_that_is_none_does_not_keep_check_from_its_work(tmp_path: Path) -> None:
+    """An unreadable journal is a remark."""
+    (tmp_path / "journal.jsonl").mkdir()
+    report = run_check("high-conn", Host(HOSTS / "vm"), state_dir=str(tmp_path))
+    assert report.sentences[0].startswith("whether an apply was cut short is not known: ")
+    assert report.verdict == "not-ready"
 
 
 def test_a_tree_that_is_no_host(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from wstune.actions.profile import loader, target
 from wstune.errors import InconclusiveError, UsageError
@@ -33,10 +34,12 @@ def run_check(
     settings: Mapping[str, int] = {},
     profile_dirs: tuple[str, ...] = (),
     vet: Callable[[str], None] | None = None,
+    state_dir: str | None = None,
 ) -> CheckReport:
     """Judge a host. `None` is the profile's own default; `app_bytes` is what the application keeps for a connection.
 
     `vet` is given the path of each profile that is read and did not come with wstune, and raises where it must not be.
+    `state_dir`: where to look for a transaction of apply that was cut short; None is not to look.
 
     Raises:
         UsageError: no such profile or process, or a target that makes no sense.
@@ -72,17 +75,38 @@ def run_check(
         host=facts,
         findings=findings,
         capacity=(holds(Role.SERVER), holds(Role.GENERATOR)),
-        sentences=check_sentences(
-            outcome,
-            findings,
-            profile=resolved.name,
-            connections=wanted_connections,
-            processes=spread,
-            role=end,
-            enough_processes=enough,
-            short=short,
-            read_only=bool(facts.sysctls_read_only),
+        sentences=(
+            *cut_short(state_dir),
+            *check_sentences(
+                outcome,
+                findings,
+                profile=resolved.name,
+                connections=wanted_connections,
+                processes=spread,
+                role=end,
+                enough_processes=enough,
+                short=short,
+                read_only=bool(facts.sysctls_read_only),
+            ),
         ),
+    )
+
+
+def cut_short(state_dir: str | None) -> tuple[str, ...]:
+    """What is to be said of transactions of apply that a crash cut short. A journal that cannot be read is said too."""
+    if state_dir is None or not Path(state_dir).is_dir():
+        return ()
+    from wstune.tuning.journal import Journal
+    from wstune.tuning.records import Standing
+
+    try:
+        transactions = Journal(state_dir).transactions()
+    except UsageError as error:
+        return (f"whether an apply was cut short is not known: {error}",)
+    return tuple(
+        f"transaction {each.id} of wstune apply was cut short (or is at work): wstune rollback {each.id} takes it back"
+        for each in transactions
+        if each.standing is Standing.CUT
     )
 
 

@@ -31,6 +31,7 @@ def check(
     root: Annotated[str, typer.Option(metavar="DIR", help="Judge the host whose files were captured there.")] = "/",
     settings: options.Settings = None,
     profile_dir: options.ProfileDirs = None,
+    state_dir: options.StateDir = "/var/lib/wstune",
     format_: options.ReportFormat = options.Format.TERMINAL,
     output: options.Output = None,
 ) -> int:
@@ -52,6 +53,7 @@ def check(
         app_bytes=app_bytes or 0,
         settings=options.settings(settings or ()),
         profile_dirs=tuple(profile_dir or ()),
+        state_dir=state_dir if root == "/" else None,
     )
     code = EXIT_CODES[report.verdict]
     write_report(FORMATS[format_](report, started, code, output), output)

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 VERBS = {
     "check": "check",
-    "capacity": "capacity",
     "apply": "apply",
     "rollback": "rollback",
     "history": "history",

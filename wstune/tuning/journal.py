@@ -56,10 +56,11 @@ class Journal:
             return Contents([], 0)
         except OSError as error:
             raise _unusable(self.index, error) from error
+        info = os.fstat(fd)
+        if not stat.S_ISREG(info.st_mode) or info.st_size > _MAX_INDEX:
+            os.close(fd)
+            raise UsageError(f"{self.index} is not a journal", "name another place with --state-dir")
         with os.fdopen(fd, "rb") as stream:
-            info = os.fstat(fd)
-            if not stat.S_ISREG(info.st_mode) or info.st_size > _MAX_INDEX:
-                raise UsageError(f"{self.index} is not a journal", "name another place with --state-dir")
             data = stream.read()
         lines, damaged = [], 0
         for raw in data.split(b"\n"):
