@@ -111,7 +111,8 @@ def _unmet(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
     """Findings that ask for something, by tunable, in the order of the profile."""
     groups: dict[str, list[Finding]] = {}
     for finding in findings:
-        if finding.outcome is not Outcome.PASS:
+        idle = finding.outcome is Outcome.NOT_APPLICABLE and finding.live.value is not None  # there, and not in force
+        if finding.outcome is not Outcome.PASS and not idle:
             groups.setdefault(finding.tunable, []).append(finding)
     return groups
 

@@ -125,7 +125,7 @@ def _sysctl(scene: Scene, txn: Transaction, act: Act, links: list[Link], index: 
     write_sysctl(root, act.target, link.before)
     found = _text(read_sysctl(root, act.target, act.value_kind))
     if found is None or not act.same(found, link.before):
-        return Verdict("failed", f"wrote {shown(link.before)}, and read back {shown(found or str())}")
+        return Verdict("failed", f"wrote {shown(link.before)}, and read back {shown(found or '')}")
     note = "" if txn.kernel in ("", scene.host.facts().kernel) else f", what it was under kernel {txn.kernel}"
     return Verdict("restored", f"{shown(live)} → {shown(link.before)}{note}")
 
