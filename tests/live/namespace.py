@@ -1,0 +1,95 @@
+"""A private network namespace: sockets and processes in it can be counted exactly, whatever else this machine does."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.conftest import ROOT
+
+_LOOPBACK_UP = """
+import fcntl, socket, struct, sys
+with socket.socket() as control:
+    fcntl.ioctl(control, 0x8914, struct.pack("16sh14x", b"lo", 1))  # SIOCSIFFLAGS, IFF_UP
+print("up", flush=True)
+sys.stdin.read()
+"""
+
+
+class Namespace:
+    """The namespace of one process, which waits. Use `private_namespace`."""
+
+    def __init__(self, holder: int) -> None:
+        self.holder = holder
+        self._inode = Path(f"/proc/{holder}/ns/net").readlink()
+
+    def command(self, *arguments: str) -> list[str]:
+        """The command line that runs this inside."""
+        return ["nsenter", "-t", str(self.holder), "-U", "-n", "--preserve-credentials", "--", *arguments]
+
+    def verify(self, *arguments: str, nofile: int | None = None) -> subprocess.Popen[str]:
+        """Start `wstune verify host` inside; its process is the one that Popen knows."""
+        limit = ["prlimit", f"--nofile={nofile}", "--"] if nofile else []
+        return subprocess.Popen(
+            self.command(*limit, sys.executable, "-m", "wstune", "verify", "host", "--format", "json", *arguments),
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def sockets(self) -> tuple[int, int]:
+        """TCP sockets in use, and those in TIME_WAIT; both are per namespace (net/ipv4/proc.c sockstat_seq_show)."""
+        for line in Path(f"/proc/{self.holder}/net/sockstat").read_text().splitlines():
+            if line.startswith("TCP:"):
+                fields = line.split()
+                return int(fields[fields.index("inuse") + 1]), int(fields[fields.index("tw") + 1])
+        raise AssertionError("sockstat has no line for TCP")
+
+    def processes(self) -> list[int]:
+        """Every process inside but the holder; zombies are gone, for they have no namespace."""
+        found = []
+        for folder in Path("/proc").iterdir():
+            try:
+                if folder.name.isdecimal() and (folder / "ns/net").readlink() == self._inode:
+                    found.append(int(folder.name))
+            except OSError:
+                continue
+        return [pid for pid in found if pid != self.holder]
+
+    def is_clean(self) -> bool:
+        """Whether nothing of anybody is left inside."""
+        return self.sockets() == (0, 0) and self.processes() == []
+
+
+@contextmanager
+def private_namespace() -> Iterator[Namespace]:
+    """A namespace with its loopback interface up; it is gone afterwards, with all that is inside."""
+    command = ["unshare", "-Urn", "--", sys.executable, "-c", _LOOPBACK_UP]
+    holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    namespace = None
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "up\n"
+        namespace = Namespace(holder.pid)
+        yield namespace
+    finally:
+        if namespace is not None:
+            left = namespace.processes()
+            for pid in left:
+                subprocess.run(["kill", "-9", str(pid)], check=False, capture_output=True)
+        holder.communicate()
+
+
+def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
+    """Whether it came true within that time."""
+    until = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.005)
+    return True
