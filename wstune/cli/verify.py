@@ -79,7 +79,7 @@ def verify(
     force: Annotated[bool, typer.Option("--force", help="Open even what the budget says does not fit.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on the terminal.")] = False,
     profile_dir: options.ProfileDirs = None,
-    report_format: options.ReportFormat = options.Format.TERMINAL,
+    format_: options.ReportFormat = options.Format.TERMINAL,
     output: options.Output = None,
 ) -> int:
     """Open a burst of real WebSocket connections, hold and use them, and say what that proves.
@@ -106,7 +106,7 @@ def verify(
     from wstune.verification import EXIT_CODES
 
     code = EXIT_CODES[report.verdict]
-    write_report(FORMATS[report_format](report, started, code, output), output)
+    write_report(FORMATS[format_](report, started, code, output), output)
     return code
 
 
