@@ -63,8 +63,9 @@ LEAN = ("protocol", "chat.server", "chat.rooms", "burst.tally", "burst.ports", "
         "burst.coordinator", "host.guard")  # fmt: skip
 """Imported by workers, of which a big burst has hundreds: each megabyte counts."""
 
-HEAVY = {"dataclasses", "inspect", "typing", "re", "pathlib", "logging", "json", "asyncio", "subprocess"}
-"""Not `enum`: `socket` and `signal` bring it themselves."""
+HEAVY = {"dataclasses", "inspect", "typing", "pathlib", "logging", "asyncio", "subprocess"}
+"""Not `enum`, which `socket` and `signal` bring themselves; nor `json` and with it `re`, in which the coordinator is
+spoken to: forked workers share those pages and do not touch them."""
 
 
 def modules() -> list[str]:
