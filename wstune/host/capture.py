@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from wstune.errors import UsageError
 from wstune.host import cgroup, memory
@@ -40,16 +41,16 @@ _FILES = (
     "/sys/devices/system/cpu/online",
 )
 _LINKS = tuple(f"/proc/self/ns/{kind}" for kind in ("cgroup", "net", "pid", "user"))
-_DIRECTORIES = (
-    "/etc/security/limits.d",
+_SYSCTL_DIRECTORIES = (
     "/etc/sysctl.d",
-    "/lib/sysctl.d",
     "/run/sysctl.d",
-    "/usr/lib/sysctl.d",
     "/usr/local/lib/sysctl.d",
+    "/usr/lib/sysctl.d",
+    "/lib/sysctl.d",
 )
-_CONFIGURATION = ("/etc/security/limits.conf", "/etc/sysctl.conf")
-_SECRET = ("fastopen_key", "stable_secret", "password", "token")
+_LIMITS_DIRECTORIES = ("/etc/security/limits.d",)
+_LIMITS = ("nofile", "nproc")
+_SECRET = ("fastopen_key", "stable_secret")
 _WITHHELD = "# withheld by wstune capture"
 _MOUNTS = ("/", "/proc", "/proc/sys", "/sys", "/sys/fs/cgroup")
 _STATUS = ("Name:", "Uid:", "Gid:", "CapEff:", "CapBnd:", "NoNewPrivs:", "Seccomp:", "Threads:")
@@ -66,6 +67,8 @@ def capture(root: Root, destination: str, keys: Iterable[str]) -> tuple[str, ...
     _new_directory(destination)
     copied: dict[str, None] = {}
     for path, keep in _listed(root, keys):
+        if ".." in path.split("/"):
+            continue  # a hostile tree's mount point: the copy would be written beside itself
         try:
             text = keep(root.read_text(path))
         except OSError:
@@ -85,17 +88,19 @@ def capture(root: Root, destination: str, keys: Iterable[str]) -> tuple[str, ...
 
 def _listed(root: Root, keys: Iterable[str]) -> Iterable[tuple[str, Callable[[str], str]]]:
     """(path, what of its text is kept)."""
-    for key in dict.fromkeys((*keys, *_SYSCTLS)):
-        if not _is_secret(key):
-            yield path_of(key), str
+    paths = [path_of(key) for key in dict.fromkeys((*keys, *_SYSCTLS)) if not key.endswith(_SECRET)]
+    for path in paths:
+        yield path, str
     for path in (*_FILES, *_group_files(root)):
         yield path, str
     yield "/proc/self/mountinfo", _mounts
     yield "/proc/self/status", _lines_with(_STATUS)
     yield "/proc/1/environ", _container_name
     yield "/proc/slabinfo", _lines_with((*_SLAB_ROWS, *(f"{name} " for name in _slab_names(root))))
-    for path in (*_CONFIGURATION, *_configuration(root)):
-        yield path, _without_secrets
+    for path in ("/etc/sysctl.conf", *_configuration(root, _SYSCTL_DIRECTORIES)):
+        yield path, partial(_kept_lines, partial(_assigns, frozenset(paths)))
+    for path in ("/etc/security/limits.conf", *_configuration(root, _LIMITS_DIRECTORIES)):
+        yield path, partial(_kept_lines, _limits)
 
 
 def _group_files(root: Root) -> Iterable[str]:
@@ -108,8 +113,8 @@ def _group_files(root: Root) -> Iterable[str]:
                     yield f"{level.path}/{name}"
 
 
-def _configuration(root: Root) -> Iterable[str]:
-    for directory in _DIRECTORIES:
+def _configuration(root: Root, directories: tuple[str, ...]) -> Iterable[str]:
+    for directory in directories:
         if directory.startswith("/lib/") and _is_link(root, "/lib"):
             continue  # the same as /usr/lib
         try:
@@ -121,7 +126,8 @@ def _configuration(root: Root) -> Iterable[str]:
 
 def _masks(root: Root) -> Iterable[str]:
     """Configuration that is a link to /dev/null: it masks the file of that name elsewhere (sysctl.d(5))."""
-    return (path for path in _configuration(root) if _is_link(root, path, "/dev/null"))
+    every = _configuration(root, _SYSCTL_DIRECTORIES + _LIMITS_DIRECTORIES)
+    return (path for path in every if _is_link(root, path, "/dev/null"))
 
 
 def _is_link(root: Root, path: str, target: str | None = None) -> bool:
@@ -160,14 +166,28 @@ def _container_name(text: str) -> str:
     return "".join(f"{entry}\0" for entry in text.split("\0") if entry.startswith(_ENVIRONMENT))
 
 
-def _without_secrets(text: str) -> str:
-    """Lines that name a secret are replaced, so that the numbers of the others stay."""
-    lines = text.splitlines(keepends=True)
-    return "".join(f"{_WITHHELD}\n" if _is_secret(line) else line for line in lines)
+def _kept_lines(is_wanted: Callable[[str], bool], text: str) -> str:
+    """The other lines are replaced, so that the wanted ones keep their numbers: such a file may hold anything,
+    and be a link to anything.
+    """
+    return "".join(f"{line if not line.strip() or is_wanted(line) else _WITHHELD}\n" for line in text.splitlines())
 
 
-def _is_secret(text: str) -> bool:
-    return any(word in text.lower() for word in _SECRET)
+def _assigns(paths: frozenset[str], line: str) -> bool:
+    """Whether a line of sysctl.d(5) sets, or with a glob may set, one of the keys that were captured."""
+    key = line.partition("=")[0].strip().removeprefix("-").strip()
+    if any(letter in key for letter in "*?["):
+        return "=" in line and key.replace("/", ".").startswith(("fs.", "kernel.", "net.", "vm."))
+    try:
+        return path_of(key) in paths
+    except UsageError:
+        return False
+
+
+def _limits(line: str) -> bool:
+    """Whether a line of limits.conf(5), `domain type item value`, limits what was captured."""
+    fields = line.split()
+    return len(fields) >= 4 and fields[2] in _LIMITS and not line.lstrip().startswith("#")
 
 
 def _new_directory(path: str) -> None:
