@@ -28,6 +28,10 @@ class OpenPhase:
     """From the start of connect() to an established TCP connection."""
     upgrade_ms: Percentiles | None
     """From the start of connect() to the checked 101 answer."""
+    due_ms: Percentiles | None = None
+    """When paced: from when the connection was due to the checked 101, so that a late start counts."""
+    lag_ms: float | None = None
+    """When paced: the most that a connection was started after it was due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,8 @@ class Canary:
 
 @dataclass(frozen=True, slots=True)
 class Fanout:
-    """One message to everybody: `seconds` from its sending to the last receiver, `first_ms` to the first."""
+    """Messages to everybody, one after the other: of the last of them, `seconds` from its sending to the last receiver
+    and `first_ms` to the first; `latency_ms` of all receivers of all of them."""
 
     messages: int
     expected: int
@@ -73,6 +78,30 @@ class Fanout:
     seconds: float
     rate: float
     first_ms: float | None = None
+    latency_ms: Percentiles | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pings:
+    """A PING to every connection, `rounds` times over the hold. Who does not answer is lost."""
+
+    rounds: int
+    sent: int
+    answered: int
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """Chat while holding: `talkers` of the connections say `messages` in `seconds`, each to be heard by everybody."""
+
+    talkers: int
+    messages: int
+    expected: int
+    delivered: int
+    seconds: float
+    rate: float
+    """Deliveries a second."""
+    latency_ms: Percentiles | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +120,8 @@ class Memory:
     generator_user_bytes: float | None
     kernel_slab_bytes: float | None
     available_bytes: float | None
+    projected_connections: int | None = None
+    """What this host's memory would hold, both ends, by these figures and with the reserve left free."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,4 +183,6 @@ class VerifyReport:
     """(seconds since the start of opening, open connections)."""
     interrupted: bool = False
     sentences: tuple[str, ...] = ()
+    pings: Pings | None = None
+    talk: Talk | None = None
     """Remarks in words; the verdict's own is last."""

@@ -1,6 +1,6 @@
-"""`wstune verify host`: a burst against the built-in chat server, and what it showed.
+"""`wstune verify`: a burst against the built-in chat server, or a server elsewhere, and what it showed.
 
-Budget → baseline → server → open → measure → hold, ping, fan-out → close → diagnose. The sockets live in other
+Budget → baseline → server → open → measure → hold, ping, fan-out, talk → close → diagnose. The sockets live in other
 processes (burst.coordinator); this one only drives, measures and watches.
 """
 
@@ -12,31 +12,50 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from wstune.burst import budget, tally
-from wstune.burst import canary as stock_client
+from wstune.actions.verify_report import Shown, report_of
+from wstune.actions.verify_target import HOST, Target
+from wstune.burst import budget, canary
 from wstune.burst.pacing import split
 from wstune.burst.ports import loopback_sources
 from wstune.burst.process import Burst, Event
 from wstune.errors import InconclusiveError, UsageError
-from wstune.host import counters, memory, processes
+from wstune.host import cgroup, counters, guard, memory, processes, rlimits
 from wstune.host.host import Host
-from wstune.readiness.diagnosis import Evidence, diagnose
-from wstune.verification import Canary, Fanout, Memory, OpenPhase, Percentiles, Processes, VerifyReport
+from wstune.tunables import find
+from wstune.verification import Memory, VerifyReport
 
 WINDOW = 256
-"""Handshakes in flight at each generator that is opening."""
+"""Handshakes in flight at each generator that is opening as fast as it goes."""
+PACED_WINDOW = 16_384
+"""The same when paced: an open model does not wait for answers, but for descriptors."""
 BACKLOG = 65_535
 """Asked of listen(); the kernel takes min(this, somaxconn)."""
 HANDSHAKE_SECONDS = 10.0
+CLOSE_RATE = 5_000.0
+"""Connections a second that a server elsewhere is closed with."""
+PING_EVERY = 60.0
+"""Seconds between the rounds of PINGs in a long hold."""
 _STILL_SECONDS = 5.0
 _SETTLE_SECONDS = 0.3
+_CANARY_SECONDS = 0.5
 _GRACEFUL_SAMPLE = 100
-NO_MEMORY = Memory(None, None, None, None)
+_RESERVE_FILES = 4_096
 
 
 @dataclass(frozen=True, slots=True)
 class VerifyOptions:
-    """What to verify. `connections` None: as many as the profile is for, or as memory allows if that is fewer."""
+    """What to verify.
+
+    Attributes:
+        connections: None: as many as the profile is for, or as memory allows if that is fewer.
+        processes: server processes; None: as few as do.
+        hold, time_limit: seconds. force: open even what does not fit, and without the reserves.
+        sources: addresses to come from; empty: 127.1.0.1 … towards a loopback address, else what the kernel chooses.
+        phases: (rate, rate at the end, count) to pace by; empty: as fast as it goes. poisson: arrivals at random.
+        fanouts: messages to everybody. talkers, message_rate, message_size: chat while holding.
+        close: `rst`, `graceful`, or empty: by reset towards our own server, else with the closing handshake.
+        headers: of the request, each ended by CRLF.
+    """
 
     connections: int | None = None
     profile: str = "high-conn"
@@ -45,11 +64,23 @@ class VerifyOptions:
     port: int | None = None
     profile_dirs: tuple[str, ...] = ()
     force: bool = False
+    target: Target = HOST
+    sources: tuple[str, ...] = ()
+    phases: tuple[tuple[float, float, int], ...] = ()
+    poisson: bool = False
+    seed: int = 1
+    fanouts: int = 1
+    talkers: int = 0
+    message_rate: float = 1.0
+    message_size: int = 64
+    close: str = ""
+    headers: str = ""
+    time_limit: float = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a burst stands; `phase` is start, open, hold, ping, fanout or close."""
+    """Where a burst stands; `phase` is start, open, ping, fanout, hold or close."""
 
     phase: str
     target: int
@@ -62,24 +93,42 @@ class Progress:
 
 
 @dataclass(slots=True)
-class Run:
-    """What a burst has shown so far; complete or not, a report can be made of it."""
+class _Run:
+    """A burst under way."""
 
-    budget: budget.Budget
-    port: int = 0
-    timeline: list[tuple[float, int]] = field(default_factory=list)
-    opened: Event = field(default_factory=dict)
-    closed: Event = field(default_factory=dict)
-    fanout: Event = field(default_factory=dict)
-    ping: Event = field(default_factory=dict)
-    held_seconds: float = 0.0
-    memory: Memory | None = None
-    counters: dict[str, int] = field(default_factory=dict)
-    cpu: tuple[float | None, float | None] = (None, None)
-    canary: Canary | None = None
-    witness: stock_client.Canary | None = None
-    interrupted: bool = False
-    lost_coordinator: bool = False
+    options: VerifyOptions
+    shown: Shown
+    on_progress: Callable[[Progress], None]
+    host: Host
+    baseline: Event = field(default_factory=dict)
+    phase: str = "start"
+    witness: canary.Canary | None = None
+    servers: list[int] = field(default_factory=list)
+
+    def event(self, event: Event) -> None:
+        """A progress event of the coordinator: remember and show it."""
+        seconds, timeline, rate = event["seconds"], self.shown.timeline, 0.0
+        if timeline and seconds > timeline[-1][0]:
+            rate = (event["open"] - timeline[-1][1]) / (seconds - timeline[-1][0])
+        if seconds > 0 or not timeline:
+            timeline.append((round(seconds, 3), event["open"]))
+        self.on_progress(
+            Progress(
+                self.phase,
+                self.shown.budget.connections,
+                event["open"],
+                event["failed"],
+                event["lost"],
+                seconds,
+                max(0.0, rate),
+                guard.available_bytes(),
+            )
+        )
+
+    def enter(self, phase: str, canary_phase: str = "") -> None:
+        self.phase = phase
+        if self.witness is not None and canary_phase:
+            self.witness.phase(canary_phase)
 
 
 def run(options: VerifyOptions, on_progress: Callable[[Progress], None], host: Host | None = None) -> VerifyReport:
@@ -90,16 +139,13 @@ def run(options: VerifyOptions, on_progress: Callable[[Progress], None], host: H
     host = host or Host()
     room = room_of(host)
     planned, remarks = plan(options, room)
-    state = Run(planned)
-    _drive(options, state, on_progress, host)
-    return _report(options, state, remarks, room)
+    shown = Shown(budget=planned, room=room, target=options.target, remarks=remarks)
+    _drive(_Run(options, shown, on_progress, host))
+    return report_of(shown)
 
 
 def room_of(host: Host) -> budget.Room:
     """What this host has to give to a burst, read now."""
-    from wstune.host import guard, rlimits
-    from wstune.tunables import find
-
     facts = host.facts()
     nofile = rlimits.nofile(host.root)
     if not isinstance(nofile, tuple):
@@ -123,21 +169,22 @@ def room_of(host: Host) -> budget.Room:
 def plan(options: VerifyOptions, room: budget.Room) -> tuple[budget.Budget, list[str]]:
     """The budget of a run, and what has to be said about it. Raises InconclusiveError when it does not fit."""
     wanted = options.connections or default_connections(options)
+    both_ends = options.target.ours
     try:
-        planned = budget.plan(wanted, room, options.processes)
+        planned = budget.plan(wanted, room, options.processes, both_ends=both_ends)
         if planned.fits >= wanted or options.force:
             return planned, []
         if options.connections is None and planned.fits >= 1:
-            return budget.plan(planned.fits, room, options.processes), [
-                f"the profile is for {wanted:,} connections; {planned.binds} here has room for {planned.fits:,} "
-                "with both ends on this host"
+            return budget.plan(planned.fits, room, options.processes, both_ends=both_ends), [
+                f"the profile is for {wanted:,} connections; {planned.binds} here has room for {planned.fits:,}"
             ]
     except ValueError as error:
         raise InconclusiveError(f"no burst fits this process: {error}", "raise nofile; see: wstune check") from None
+    ends = "with both ends on this host" if both_ends else "at the generator's end"
     raise InconclusiveError(
-        f"{wanted:,} connections do not fit: {planned.binds} here has room for {planned.fits:,} with both ends on this "
-        "host; nothing was opened",
-        f"wstune verify host -n {planned.fits}, or --force to try all the same",
+        f"{wanted:,} connections do not fit: {planned.binds} here has room for {planned.fits:,} {ends}; "
+        "nothing was opened",
+        f"wstune verify {options.target.name} -n {planned.fits}; or --force to try all the same",
     )
 
 
@@ -148,106 +195,125 @@ def default_connections(options: VerifyOptions) -> int:
     return load(options.profile, profile_dirs=options.profile_dirs).variables["connections"]
 
 
-def _drive(options: VerifyOptions, state: Run, on_progress: Callable[[Progress], None], host: Host) -> None:
+def _drive(state: _Run) -> None:
     """Run the burst to its end, or to the first thing that ends it. Leaves no process behind."""
-    planned = state.budget
-    watch = _Watch(state, on_progress)
-    before = _baseline(host)
-    burst = Burst(_coordinator_plan(options, planned), watch.event)
+    options, shown, host = state.options, state.shown, state.host
+    state.baseline = _baseline(host)
+    burst = Burst(_coordinator_plan(state), state.event)
     try:
         try:
             ready = burst.wait_for("ready")
-            state.port = ready["port"]
-            state.witness = stock_client.start(f"ws://127.0.0.1:{state.port}/rooms/canary")
-            _open(burst, state, watch, ready["server_pids"], host, before)
-            _use(burst, state, watch, options.hold)
+            shown.port, state.servers = ready["port"], ready["server_pids"]
+            if options.target.ours:
+                state.witness = canary.start(f"ws://{options.target.address}:{shown.port}/rooms/canary")
+                state.enter("start", "before")
+                time.sleep(_CANARY_SECONDS)
+            _open(burst, state)
+            _use(burst, state)
         except KeyboardInterrupt:
-            state.interrupted = True
-        watch.phase = "close"
-        state.canary = state.witness.stop() if state.witness else None
-        state.closed = burst.do("close", sample=0 if state.interrupted else _GRACEFUL_SAMPLE)
+            shown.interrupted = True
+        _close(burst, state)
     except KeyboardInterrupt:  # a second time: do not even wait for the counts
-        state.interrupted = True
+        shown.interrupted = True
     except InconclusiveError:
-        state.lost_coordinator = True
+        shown.lost_coordinator = True
     except OSError as error:
         raise _start_failed(error, options) from None
     finally:
-        if state.witness is not None and state.canary is None:
-            state.canary = state.witness.stop(abandon=True)
+        if state.witness is not None and shown.canary is None:
+            shown.canary = state.witness.stop(abandon=True)
         burst.end()
-        state.counters = counters.growth(before["counters"], counters.snapshot(host.root))
+        shown.counters = counters.growth(state.baseline["counters"], counters.snapshot(host.root))
 
 
-def _open(burst: Burst, state: Run, watch: _Watch, server_pids: list[int], host: Host, before: Event) -> None:
-    watch.phase = "open"
-    cpu = processes.cpu_seconds(server_pids)
-    opened = state.opened = burst.do("open")
-    watch.event(opened)
-    seconds, cpus = max(opened["seconds"], 1e-9), host.facts().cpus or 1
-    state.cpu = (
-        (processes.cpu_seconds(server_pids) - cpu) / seconds / cpus,
-        processes.cpu_seconds(opened["pids"]) / seconds / cpus,
-    )
+def _open(burst: Burst, state: _Run) -> None:
+    shown, host = state.shown, state.host
+    state.enter("open", "while")
+    before = processes.cpu_seconds(state.servers)
+    opened = shown.opened = burst.do("open")
+    state.event(opened)
+    seconds, cpus = max(opened["seconds"], 1e-9), shown.room.cpus
+    if state.servers:
+        shown.server_cpu = (processes.cpu_seconds(state.servers) - before) / seconds / cpus
+    shown.generator_cpu = processes.cpu_seconds(opened["pids"]) / seconds / cpus
     time.sleep(_SETTLE_SECONDS)  # the last accept's garbage: skbs and request sockets are freed by RCU
-    state.memory = _memory(host, before, opened["open"], server_pids, opened["pids"])
+    shown.memory = _memory(host, state, opened)
 
 
-def _use(burst: Burst, state: Run, watch: _Watch, hold: float) -> None:
-    """Hold; within the hold ping everybody, and say one thing to everybody."""
+def _use(burst: Burst, state: _Run) -> None:
+    """Hold; within the hold ping everybody, say something to everybody, let some talk, ping again at the end."""
+    options, shown = state.options, state.shown
+    if not shown.opened["open"]:
+        return
     started = time.monotonic()
-    if state.opened["open"]:
-        watch.phase = "ping"
-        state.ping = burst.do("ping", seconds=_STILL_SECONDS)
-        watch.phase = "fanout"
-        state.fanout = burst.do("fanout", text=f"fan-out {secrets.token_hex(8)}", seconds=_STILL_SECONDS)
-    watch.phase = "hold"
-    burst.watch(hold - (time.monotonic() - started))
-    state.held_seconds = time.monotonic() - started
+    _ping(burst, state)
+    if options.target.fanout:
+        state.enter("fanout", "while")
+        for _ in range(options.fanouts):
+            event = burst.do("fanout", text=f"fan-out {secrets.token_hex(8)}", seconds=_STILL_SECONDS)
+            shown.fanouts.append(event)
+    state.enter("hold", "while")
+    if options.talkers:
+        shown.talk = burst.do("talk", talkers=options.talkers, rate=options.message_rate, size=options.message_size)
+        shown.talk["began"] = time.monotonic()
+    while (left := options.hold - (time.monotonic() - started)) > 0:
+        burst.watch(min(left, PING_EVERY))
+        if left > PING_EVERY:
+            _ping(burst, state)
+            state.enter("hold", "while")
+    if options.talkers:
+        shown.talk["seconds"] = time.monotonic() - shown.talk["began"]
+        burst.do("talk", talkers=0, rate=0, size=0)
+        time.sleep(_SETTLE_SECONDS)  # what is on its way still counts
+    if options.hold > PING_EVERY:
+        _ping(burst, state)
+    shown.held_seconds = time.monotonic() - started
 
 
-class _Watch:
-    """Turns the coordinator's progress events into Progress and the timeline."""
-
-    def __init__(self, state: Run, on_progress: Callable[[Progress], None]) -> None:
-        self.state = state
-        self.phase = "start"
-        self._on_progress = on_progress
-
-    def event(self, event: Event) -> None:
-        from wstune.host import guard
-
-        seconds = event["seconds"]
-        timeline = self.state.timeline
-        rate = 0.0
-        if timeline and seconds > timeline[-1][0]:
-            rate = (event["open"] - timeline[-1][1]) / (seconds - timeline[-1][0])
-        timeline.append((round(seconds, 3), event["open"]))
-        self._on_progress(
-            Progress(
-                self.phase,
-                self.state.budget.connections,
-                event["open"],
-                event["failed"],
-                event["lost"],
-                seconds,
-                max(0.0, rate),
-                guard.available_bytes(),
-            )
-        )
+def _ping(burst: Burst, state: _Run) -> None:
+    state.enter("ping", "while")
+    state.shown.pings.append(burst.do("ping", seconds=_STILL_SECONDS))
 
 
-def _coordinator_plan(options: VerifyOptions, planned: budget.Budget) -> Event:
+def _close(burst: Burst, state: _Run) -> None:
+    options, shown = state.options, state.shown
+    state.enter("close", "while")
+    graceful = options.close == "graceful" or (not options.target.ours and options.close != "rst")
+    rate = CLOSE_RATE if graceful and not shown.interrupted else 0.0
+    sample = 0 if shown.interrupted or options.close == "rst" else _GRACEFUL_SAMPLE
+    shown.closed = burst.do("close", sample=sample, rate=rate)
+    if state.witness is not None:
+        if not shown.interrupted and shown.closed["server"]["alive"]:
+            state.witness.phase("after")
+            time.sleep(_CANARY_SECONDS)
+        shown.canary = state.witness.stop(abandon=shown.interrupted)
+    burst.do("end")
+
+
+def _coordinator_plan(state: _Run) -> Event:
+    options, planned = state.options, state.shown.budget
+    target = options.target
+    sources = list(options.sources)
+    if not sources and target.loopback:
+        sources = loopback_sources(planned.sources)
     return {
-        "server": {"processes": planned.servers, "backlog": BACKLOG},
-        "target": ["127.0.0.1", options.port or 0],
-        "path": "/",
+        "server": {"processes": planned.servers, "backlog": BACKLOG} if target.ours else None,
+        "target": [target.address, (options.port or 0) if target.ours else target.port],
+        "path": target.path,
+        "host": target.host_header,
+        "headers": options.headers,
         "shares": split(planned.connections, planned.generators),
-        "sources": loopback_sources(planned.sources),
-        "window": WINDOW,
-        "openers": 2,
+        "sources": sources,
+        "window": PACED_WINDOW if options.phases else WINDOW,
+        "openers": max(2, state.shown.room.cpus),
         "timeout": HANDSHAKE_SECONDS,
+        "phases": options.phases,
+        "poisson": options.poisson,
+        "seed": options.seed,
         "reserve_bytes": 0 if options.force else planned.reserve_bytes,
+        "reserve_files": 0 if options.force else _RESERVE_FILES,
+        "cgroup_levels": cgroup.guarded(state.host.root),
+        "seconds": options.time_limit,
     }
 
 
@@ -259,17 +325,21 @@ def _baseline(host: Host) -> Event:
     }
 
 
-def _memory(host: Host, before: Event, connections: int, servers: list[int], generators: list[int]) -> Memory:
+def _memory(host: Host, state: _Run, opened: Event) -> Memory | None:
     """Bytes per connection, on the way up (freed slabs linger, so the way down would show nothing)."""
+    connections, before = opened["open"], state.baseline
     if not connections:
-        return NO_MEMORY
+        return None
     slab, available = memory.socket_slab_bytes(host.root), memory.meminfo(host.root).get("MemAvailable")
-    return Memory(
-        memory.private_bytes(servers) / connections,
-        memory.private_bytes(generators) / connections,
-        None if slab is None or before["slab"] is None else (slab - before["slab"]) / connections,
-        None if available is None or before["available"] is None else (before["available"] - available) / connections,
-    )
+    server = memory.private_bytes(state.servers) / connections if state.servers else None
+    generator = memory.private_bytes(opened["pids"]) / connections
+    kernel = None if slab is None or before["slab"] is None else (slab - before["slab"]) / connections
+    fall = None if available is None or before["available"] is None else (before["available"] - available) / connections
+    projected = None
+    if kernel is not None and kernel > 0 and before["available"] is not None:
+        each = kernel + generator + (server or 0.0)
+        projected = int((before["available"] - state.shown.budget.reserve_bytes) / each)
+    return Memory(server, generator, kernel, fall, projected)
 
 
 def _start_failed(error: OSError, options: VerifyOptions) -> Exception:
@@ -278,101 +348,3 @@ def _start_failed(error: OSError, options: VerifyOptions) -> Exception:
     if error.errno == errno.EACCES:
         return UsageError(f"port {options.port} needs a privilege", "choose one from 1024 on, or leave --port out")
     return InconclusiveError(f"the burst could not start: {error.strerror or error}")
-
-
-def _report(options: VerifyOptions, state: Run, remarks: list[str], room: budget.Room) -> VerifyReport:
-    planned, closed = state.budget, state.closed
-    words = [0] * tally.LENGTH
-    for at, word in closed.get("words", {}).items():
-        words[int(at)] = word
-    opened = state.opened or (
-        {"open": state.timeline[-1][1], "seconds": state.timeline[-1][0], "failed": 0} if state.timeline else {}
-    )
-    reached = max((count for _, count in state.timeline), default=0)
-    seconds = opened.get("seconds", 0.0)
-    lost_pings = max(0, state.ping.get("pings", 0) - state.ping.get("pongs", 0))
-    canary = state.canary
-    evidence = Evidence(
-        wanted=planned.connections,
-        reached=reached,
-        lost=words[tally.LOST] + lost_pings,
-        held_seconds=state.held_seconds,
-        errors=_errors(words, closed, lost_pings),
-        counters=state.counters,
-        server_processes=planned.servers,
-        nofile_each=room.nofile,
-        single_process_limit=planned.single_process_limit,
-        stopped_by=closed.get("stopped_by", ""),
-        interrupted=state.interrupted,
-        workers_lost=_workers_lost(state),
-        cpus=room.cpus,
-        server_cpu=state.cpu[0],
-        generator_cpu=state.cpu[1],
-        rate=reached / seconds if seconds else 0.0,
-        ports_each=room.usable_ports,
-        fanout_expected=state.fanout.get("expected", 0),
-        fanout_delivered=state.fanout.get("delivered", 0),
-        canary_attempts=canary.attempts if canary else 0,
-        canary_failed=canary.failed if canary else 0,
-    )
-    found = diagnose(evidence)
-    return VerifyReport(
-        verdict=found.verdict,
-        url=f"ws://127.0.0.1:{state.port}/",
-        connections=planned.connections,
-        reached=reached,
-        held_seconds=state.held_seconds,
-        lost=evidence.lost,
-        open=OpenPhase(
-            seconds,
-            evidence.rate,
-            words[tally.FAILED],
-            _percentiles(words, tally.CONNECT_MS),
-            _percentiles(words, tally.UPGRADE_MS),
-        ),
-        canary=canary,
-        fanout=_fanout(state.fanout),
-        memory=state.memory or NO_MEMORY,
-        processes=Processes(planned.servers, planned.generators, room.nofile, planned.single_process_limit),
-        errors=found.errors,
-        wall=found.wall,
-        counters=state.counters,
-        timeline=tuple(state.timeline),
-        interrupted=state.interrupted,
-        sentences=(*remarks, *found.sentences),
-    )
-
-
-def _errors(words: list[int], closed: Event, lost_pings: int) -> dict[tuple[str, str, str], int]:
-    found = {("generator", phase, name): count for (phase, name), count in tally.errors(words).items()}
-    if lost_pings:
-        found["generator", "hold", "NO-PONG"] = lost_pings
-    server = closed.get("server", {})
-    if server.get("accept_errors"):
-        name = errno.errorcode.get(server["errno"], str(server["errno"]))
-        found["server", "accept", name] = server["accept_errors"]
-    return found
-
-
-def _workers_lost(state: Run) -> dict[str, int]:
-    lost: dict[str, int] = {}
-    for side, _ in state.closed.get("lost", ()):
-        lost[side] = lost.get(side, 0) + 1
-    if state.lost_coordinator:
-        lost["generator"] = lost.get("generator", 0) + 1
-    return lost
-
-
-def _fanout(event: Event) -> Fanout | None:
-    if not event:
-        return None
-    seconds, delivered = event["seconds"], event["delivered"]
-    rate = delivered / seconds if seconds else 0.0
-    return Fanout(1, event["expected"], delivered, seconds, rate, event["first_ms"])
-
-
-def _percentiles(words: list[int], histogram: int) -> Percentiles | None:
-    found = tally.percentiles(words, histogram)
-    if found is None:
-        return None
-    return Percentiles(int(found["count"]), found["p50"], found["p90"], found["p99"], found["p999"], found["max"])

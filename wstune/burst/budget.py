@@ -60,26 +60,27 @@ def reserve(room: Room) -> int:
     return max(_RESERVE_BYTES, (room.ram_bytes or 0) // 10)
 
 
-def limits(room: Room) -> dict[str, int]:
-    """Connections that each limit allows with both ends here, by the limit's name; only those that are known."""
+def limits(room: Room, *, both_ends: bool = True) -> dict[str, int]:
+    """Connections that each limit allows by the limit's name; only those that are known."""
     found: dict[str, int] = {}
+    ends = 2 if both_ends else 1
+    each = PAIR_BYTES // 2 * ends
     if room.available_bytes is not None:
-        found["memory"] = (room.available_bytes - reserve(room)) // PAIR_BYTES
+        found["memory"] = (room.available_bytes - reserve(room)) // each
     if room.cgroup_bytes is not None:
-        found["cgroup.memory.max"] = (room.cgroup_bytes - _RESERVE_BYTES // 4) // PAIR_BYTES
+        found["cgroup.memory.max"] = (room.cgroup_bytes - _RESERVE_BYTES // 4) // each
     if room.files_free is not None:
-        found["fs.file-max"] = (room.files_free - _RESERVE_FILES) // 2
+        found["fs.file-max"] = (room.files_free - _RESERVE_FILES) // ends
     if room.epoll_watches is not None:
-        found["fs.epoll.max_user_watches"] = room.epoll_watches // 2
+        found["fs.epoll.max_user_watches"] = room.epoll_watches // ends
     if room.pids_free is not None:
-        each = max(1, pacing.room(room.nofile))
-        found["cgroup.pids.max"] = max(0, room.pids_free - _RESERVE_PIDS) // 2 * each
+        found["cgroup.pids.max"] = max(0, room.pids_free - _RESERVE_PIDS) // ends * pacing.room(room.nofile)
     return {name: max(0, connections) for name, connections in found.items()}
 
 
-def plan(connections: int, room: Room, processes: int | None = None) -> Budget:
+def plan(connections: int, room: Room, processes: int | None = None, *, both_ends: bool = True) -> Budget:
     """The budget for a number of connections, whether it fits or not. Raises ValueError as pacing does."""
-    allowed = limits(room)
+    allowed = limits(room, both_ends=both_ends)
     binds = min(allowed, key=lambda name: allowed[name], default="")
     fits = allowed.get(binds, connections)
     servers = processes or pacing.servers_needed(connections, room.nofile, room.cpus)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from math import sqrt
+from math import log, sqrt
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 RESERVE = 64
 """Descriptors that a process needs for itself: stdio, epoll, listener, bus, pipes, libraries."""
@@ -42,3 +46,46 @@ def servers_needed(connections: int, nofile: int, cpus: int) -> int:
 def fits(mean: float, places: int) -> bool:
     """Whether a worker that gets `mean` connections on the average has places for its share of a random spread."""
     return mean + 4 * sqrt(mean) <= places
+
+
+def due_times(
+    phases: list[tuple[float, float, int]], part: int, parts: int, poisson: Callable[[], float] | None = None
+) -> Iterator[float]:
+    """When each connection of one process out of `parts` is due, in seconds from the common start: the open model.
+
+    Args:
+        phases: (rate at the start, rate at the end, count) in connections a second, one after the other; a ramp where
+            the two rates differ.
+        poisson: uniform numbers in [0, 1), to draw exponential gaps with; None for even ones. The arrivals of several
+            independent Poisson processes are one Poisson process of the summed rate.
+    """
+    begin = 0.0
+    for first, last, count in phases:
+        own = split(count, parts)[part]
+        if poisson is None:
+            for at in range(own):
+                yield begin + _even(first, last, count, part + at * parts)
+        else:
+            at_time = 0.0
+            for _ in range(own):
+                rate = max(1e-9, _rate(first, last, count, at_time) / parts)
+                at_time += -log(1.0 - poisson()) / rate
+                yield begin + at_time
+        begin += duration(first, last, count)
+
+
+def duration(first: float, last: float, count: int) -> float:
+    """Seconds that a phase lasts: its count over its mean rate."""
+    return 2 * count / (first + last)
+
+
+def _rate(first: float, last: float, count: int, seconds: float) -> float:
+    return first + (last - first) * min(1.0, seconds / duration(first, last, count))
+
+
+def _even(first: float, last: float, count: int, number: int) -> float:
+    """When connection `number` is due on a ramp: the solution of ∫rate = number."""
+    if first == last:
+        return number / first
+    slope = (last - first) / duration(first, last, count)
+    return (sqrt(first * first + 2 * slope * number) - first) / slope

@@ -13,27 +13,34 @@ import errno as _errno
 
 # Counters: the index of each word.
 STARTED, OPEN, FAILED, LOST, CLOSED, DELIVERED, PINGS, PONGS = range(8)
-SAID_NS, FIRST_NS, LAST_NS, OPENED_NS, UNEXPECTED, GRACEFUL, DONE, ACKS = range(8, 16)
-COUNTERS = 16
+TALK_SAID, FIRST_NS, LAST_NS, OPENED_NS, UNEXPECTED, GRACEFUL, DONE, ACKS = range(8, 16)
+TALK_HEARD, TALKING, LAG_NS = range(16, 19)
+COUNTERS = 24
 _FIRST = (FIRST_NS,)  # merged by the smallest that is not 0
-_LAST = (SAID_NS, LAST_NS, OPENED_NS)  # merged by the largest
+_LAST = (LAST_NS, OPENED_NS, LAG_NS)  # merged by the largest
 
 PHASES = ("socket", "bind", "connect", "upgrade", "hold", "close")
 SOCKET, BIND, CONNECT, UPGRADE, HOLD, CLOSE = range(len(PHASES))
 
 # Codes: an errno as it is (Linux's are below 134), words of our own, and HTTP statuses from HTTP on.
 CODES = 1024
-WORDS = {200: "TIMEOUT", 201: "EOF", 202: "BAD-ANSWER", 203: "BAD-ACCEPT", 204: "NO-PONG", 205: "BAD-FRAME"}
-TIMEOUT, EOF, BAD_ANSWER, BAD_ACCEPT, NO_PONG, BAD_FRAME = WORDS
+WORDS = {
+    200: "TIMEOUT",
+    201: "EOF",
+    202: "BAD-ANSWER",
+    203: "BAD-ACCEPT",
+    204: "NO-PONG",
+    205: "BAD-FRAME",
+    206: "CLOSE-FRAME",
+}
+TIMEOUT, EOF, BAD_ANSWER, BAD_ACCEPT, NO_PONG, BAD_FRAME, CLOSE_FRAME = WORDS
 HTTP = 256
 
 ERRORS = COUNTERS
-HISTOGRAMS = ("connect", "upgrade", "due")
 BUCKETS = 64 * 22
-CONNECT_MS = ERRORS + len(PHASES) * CODES
-UPGRADE_MS = CONNECT_MS + BUCKETS
-DUE_MS = UPGRADE_MS + BUCKETS
-LENGTH = DUE_MS + BUCKETS
+CONNECT_MS, UPGRADE_MS, DUE_MS, FANOUT_MS, TALK_MS = (ERRORS + len(PHASES) * CODES + at * BUCKETS for at in range(5))
+"""Where each histogram begins: connect() to established; connect() to 101; due to 101; sent to received, twice."""
+LENGTH = TALK_MS + BUCKETS
 """Words of one tally; 8 bytes each."""
 
 

@@ -17,7 +17,9 @@ from wstune.verification import (
     Memory,
     OpenPhase,
     Percentiles,
+    Pings,
     Processes,
+    Talk,
     VerifyReport,
     Wall,
 )
@@ -47,6 +49,8 @@ def verify_document(report: VerifyReport, head: Head) -> Document:
         "timeline": [{"t": seconds, "open": count} for seconds, count in report.timeline],
         "interrupted": report.interrupted,
         "sentences": list(report.sentences),
+        "pings": _optional(report.pings, asdict),
+        "talk": _optional(report.talk, asdict),
     }
 
 
@@ -84,7 +88,7 @@ def _report(document: Document) -> VerifyReport:
         "lost": document["held"]["lost"],
         "open": _make(OpenPhase, _with_percentiles(document["open"])),
         "canary": _optional(document["canary"], _canary),
-        "fanout": _optional(document["fanout"], lambda table: _make(Fanout, table)),
+        "fanout": _optional(document["fanout"], lambda table: _make(Fanout, _with_percentiles(table))),
         "memory": _make(Memory, document["memory"]),
         "processes": _make(Processes, document["processes"]),
         "errors": tuple(_make(BurstError, error) for error in document["errors"]),
@@ -93,6 +97,8 @@ def _report(document: Document) -> VerifyReport:
         "timeline": tuple((point["t"], point["open"]) for point in document["timeline"]),
         "interrupted": document["interrupted"],
         "sentences": tuple(document["sentences"]),
+        "pings": _optional(document.get("pings"), lambda table: _make(Pings, table)),
+        "talk": _optional(document.get("talk"), lambda table: _make(Talk, _with_percentiles(table))),
     }
     return _make(VerifyReport, table)
 
@@ -119,7 +125,7 @@ def _canary(table: Document) -> Canary:
 def _with_percentiles(table: Document) -> Document:
     """The table with every `…_ms` of it made Percentiles."""
     return {
-        key: _optional(value, lambda numbers: _make(Percentiles, numbers)) if key.endswith("_ms") else value
+        key: _make(Percentiles, value) if key.endswith("_ms") and isinstance(value, dict) else value
         for key, value in table.items()
     }
 

@@ -1,0 +1,191 @@
+"""From what a burst has shown, complete or not, to its report."""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import dataclass, field
+from typing import Any
+
+from wstune.actions.verify_target import Target
+from wstune.burst import tally
+from wstune.burst.budget import Budget, Room
+from wstune.readiness.diagnosis import Evidence, diagnose
+from wstune.verification import (
+    Canary,
+    Fanout,
+    Memory,
+    OpenPhase,
+    Percentiles,
+    Pings,
+    Processes,
+    Talk,
+    VerifyReport,
+)
+
+Event = dict[str, Any]
+NO_MEMORY = Memory(None, None, None, None)
+
+
+@dataclass(slots=True)
+class Shown:
+    """What a burst has shown so far: the coordinator's events as they came, and what was measured beside it."""
+
+    budget: Budget
+    room: Room
+    target: Target
+    remarks: list[str] = field(default_factory=list)
+    port: int = 0
+    timeline: list[tuple[float, int]] = field(default_factory=list)
+    opened: Event = field(default_factory=dict)
+    closed: Event = field(default_factory=dict)
+    pings: list[Event] = field(default_factory=list)
+    fanouts: list[Event] = field(default_factory=list)
+    talk: Event = field(default_factory=dict)
+    held_seconds: float = 0.0
+    memory: Memory | None = None
+    counters: dict[str, int] = field(default_factory=dict)
+    server_cpu: float | None = None
+    generator_cpu: float | None = None
+    canary: Canary | None = None
+    interrupted: bool = False
+    lost_coordinator: bool = False
+
+
+def report_of(shown: Shown) -> VerifyReport:
+    """The report, with its verdict."""
+    words = [0] * tally.LENGTH
+    for at, word in shown.closed.get("words", {}).items():
+        words[int(at)] = word
+    evidence = _evidence(shown, words)
+    found = diagnose(evidence)
+    planned, room = shown.budget, shown.room
+    return VerifyReport(
+        verdict=found.verdict,
+        url=f"ws://{shown.target.address}:{shown.port}/" if shown.target.ours else shown.target.name,
+        connections=planned.connections,
+        reached=evidence.reached,
+        held_seconds=shown.held_seconds,
+        lost=evidence.lost,
+        open=_open_phase(shown, words, evidence),
+        canary=shown.canary,
+        fanout=_fanout(shown.fanouts, words),
+        memory=shown.memory or NO_MEMORY,
+        processes=Processes(
+            planned.servers if shown.target.ours else 0, planned.generators, room.nofile, planned.single_process_limit
+        ),
+        errors=found.errors,
+        wall=found.wall,
+        counters=shown.counters,
+        timeline=tuple(shown.timeline),
+        interrupted=shown.interrupted,
+        sentences=(*shown.remarks, *found.sentences),
+        pings=_pings(shown.pings),
+        talk=_talk(shown, words),
+    )
+
+
+def _evidence(shown: Shown, words: list[int]) -> Evidence:
+    planned, seconds = shown.budget, _seconds(shown)
+    reached = max((count for _, count in shown.timeline), default=0)
+    canary = shown.canary
+    return Evidence(
+        wanted=planned.connections,
+        reached=reached,
+        lost=words[tally.LOST],
+        held_seconds=shown.held_seconds,
+        errors=_errors(words, shown.closed),
+        counters=shown.counters,
+        server_processes=planned.servers if shown.target.ours else 0,
+        nofile_each=shown.room.nofile,
+        single_process_limit=planned.single_process_limit,
+        stopped_by=shown.closed.get("stopped_by", ""),
+        fits=planned.fits,
+        interrupted=shown.interrupted,
+        workers_lost=_workers_lost(shown),
+        cpus=shown.room.cpus,
+        server_cpu=shown.server_cpu,
+        generator_cpu=shown.generator_cpu,
+        rate=reached / seconds if seconds else 0.0,
+        ports_each=shown.room.usable_ports,
+        fanout_expected=sum(event["expected"] for event in shown.fanouts),
+        fanout_delivered=sum(event["delivered"] for event in shown.fanouts),
+        canary_attempts=canary.attempts if canary else 0,
+        canary_failed=canary.failed if canary else 0,
+    )
+
+
+def _seconds(shown: Shown) -> float:
+    if shown.opened:
+        return float(shown.opened["seconds"])
+    return shown.timeline[-1][0] if shown.timeline else 0.0
+
+
+def _open_phase(shown: Shown, words: list[int], evidence: Evidence) -> OpenPhase:
+    paced = words[tally.LAG_NS] or any(words[tally.DUE_MS : tally.DUE_MS + tally.BUCKETS])
+    return OpenPhase(
+        _seconds(shown),
+        evidence.rate,
+        words[tally.FAILED],
+        _percentiles(words, tally.CONNECT_MS),
+        _percentiles(words, tally.UPGRADE_MS),
+        _percentiles(words, tally.DUE_MS),
+        words[tally.LAG_NS] / 1e6 if paced else None,
+    )
+
+
+def _errors(words: list[int], closed: Event) -> dict[tuple[str, str, str], int]:
+    found = {("generator", phase, name): count for (phase, name), count in tally.errors(words).items()}
+    server = closed.get("server", {})
+    if server.get("accept_errors"):
+        name = errno.errorcode.get(server["errno"], str(server["errno"]))
+        found["server", "accept", name] = server["accept_errors"]
+    return found
+
+
+def _workers_lost(shown: Shown) -> dict[str, int]:
+    lost: dict[str, int] = {}
+    for side, _ in shown.closed.get("lost", ()):
+        lost[side] = lost.get(side, 0) + 1
+    if shown.lost_coordinator:
+        lost["generator"] = lost.get("generator", 0) + 1
+    return lost
+
+
+def _fanout(events: list[Event], words: list[int]) -> Fanout | None:
+    if not events:
+        return None
+    last = events[-1]
+    expected, delivered = (sum(event[name] for event in events) for name in ("expected", "delivered"))
+    took = sum(event["seconds"] for event in events)
+    rate = delivered / took if took else 0.0
+    latency = _percentiles(words, tally.FANOUT_MS)
+    return Fanout(len(events), expected, delivered, last["seconds"], rate, last["first_ms"], latency)
+
+
+def _pings(events: list[Event]) -> Pings | None:
+    if not events:
+        return None
+    return Pings(len(events), sum(event["pings"] for event in events), sum(event["pongs"] for event in events))
+
+
+def _talk(shown: Shown, words: list[int]) -> Talk | None:
+    if not shown.talk:
+        return None
+    said, heard = words[tally.TALK_SAID], words[tally.TALK_HEARD]
+    seconds = shown.talk.get("seconds", shown.held_seconds)
+    return Talk(
+        shown.talk["talkers"],
+        said,
+        said * shown.talk["listeners"],
+        heard,
+        seconds,
+        heard / seconds if seconds else 0.0,
+        _percentiles(words, tally.TALK_MS),
+    )
+
+
+def _percentiles(words: list[int], histogram: int) -> Percentiles | None:
+    found = tally.percentiles(words, histogram)
+    if found is None:
+        return None
+    return Percentiles(int(found["count"]), found["p50"], found["p90"], found["p99"], found["p999"], found["max"])

@@ -1,0 +1,208 @@
+"""The established connections of one generator: what comes on them, and what is done with them.
+
+A connection is its descriptor and a byte of state; it has an object only while a frame is incomplete.
+Lean: forked by the hundred.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import struct
+import time
+
+from wstune.burst import tally as t
+from wstune.protocol import frames
+
+NONE, SENT, CONNECTING, OPEN, PINGED, CLOSING = range(6)
+"""States: nothing; request sent; not yet connected; upgraded; upgraded and a PONG is due; close frame sent."""
+
+BATCH = 512
+BOARD_WORDS = 8
+SAID_NS = 0
+"""Word of the board, which all generators share: when the fan-out's message was sent (CLOCK_MONOTONIC)."""
+
+TALK = b"wstune talk "
+"""A talker's message begins so, then 20 digits of its time."""
+
+
+class Connections:
+    """One process's connections. Counts in `words`, its tally; `board` is shared with every other generator."""
+
+    __slots__ = ("board", "epoll", "fanout", "ping_frame", "pong_frame", "receivers", "states", "words")
+
+    def __init__(self, words: memoryview, board: memoryview) -> None:
+        self.words = words
+        self.board = board
+        self.epoll = select.epoll()
+        self.states = bytearray(1024)
+        self.receivers: dict[int, frames.Receiver] = {}
+        self.fanout = b""
+        self.ping_frame = frames.encode(frames.PING, b"wstune", mask=b"\0\0\0\0")
+        self.pong_frame = frames.encode(frames.PONG, b"wstune")
+
+    def fail(self, phase: int, code: int, fd: int = -1) -> None:
+        """Count an error; forget and close the descriptor."""
+        words = self.words
+        words[t.ERRORS + phase * t.CODES + min(code, t.CODES - 1)] += 1
+        if phase == t.HOLD:
+            words[t.LOST] += 1
+            words[t.OPEN] -= 1
+        else:
+            words[t.FAILED] += 1
+        if fd >= 0:
+            self.forget(fd)
+
+    def forget(self, fd: int) -> None:
+        self.states[fd] = NONE
+        self.receivers.pop(fd, None)
+        os.close(fd)
+
+    def opened(self) -> list[int]:
+        """The descriptors that are upgraded and not closing."""
+        return [fd for fd, state in enumerate(self.states) if state in (OPEN, PINGED)]
+
+    # What comes.
+
+    def receive(self, fd: int) -> None:
+        """Something came on an upgraded connection: a message, a ping, a pong, or its end."""
+        try:
+            data = os.read(fd, 65_536)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self.ended(fd, error.errno or 0)
+            return
+        if not data:
+            self.ended(fd, t.EOF)
+        elif data == self.fanout:
+            self.delivered()
+        elif data == self.pong_frame:
+            self.ponged(fd)
+        else:
+            self.take(fd, data)
+
+    def drain(self) -> None:
+        """Take what has come, without waiting."""
+        for fd, _ in self.epoll.poll(0, BATCH):
+            if self.states[fd] >= OPEN:
+                self.receive(fd)
+
+    def take(self, fd: int, data: bytes) -> None:
+        """Frames that did not come as one expected whole."""
+        receiver = self.receivers.get(fd)
+        if receiver is None:
+            receiver = self.receivers[fd] = frames.Receiver("client")
+        try:
+            messages = receiver.feed(data)
+        except frames.ProtocolError:
+            self.fail(t.HOLD, t.BAD_FRAME, fd)
+            return
+        for opcode, payload in messages:
+            if opcode == frames.PONG:
+                self.ponged(fd)
+            elif opcode == frames.PING:
+                self.write(fd, frames.encode(frames.PONG, payload, mask=os.urandom(4)))
+            elif opcode == frames.CLOSE:
+                self.ended(fd, 0)
+            else:
+                self.heard(opcode, payload)
+            if self.states[fd] == NONE:
+                return
+        if receiver.idle:
+            del self.receivers[fd]
+
+    def heard(self, opcode: int, payload: bytes) -> None:
+        """A message: the fan-out's, a talker's, or somebody else's."""
+        if frames.encode(opcode, payload) == self.fanout:
+            self.delivered()
+        elif payload.startswith(TALK):
+            self.words[t.TALK_HEARD] += 1
+            self.record(t.TALK_MS, time.monotonic_ns() - int(payload[len(TALK) : len(TALK) + 20]))
+        else:
+            self.words[t.UNEXPECTED] += 1
+
+    def delivered(self) -> None:
+        words, now = self.words, time.monotonic_ns()
+        words[t.DELIVERED] += 1
+        if not words[t.FIRST_NS]:
+            words[t.FIRST_NS] = now
+        words[t.LAST_NS] = now
+        self.record(t.FANOUT_MS, now - self.board[SAID_NS])
+
+    def record(self, histogram: int, nanoseconds: int) -> None:
+        self.words[histogram + t.bucket(max(0, nanoseconds) // 1000)] += 1
+
+    def ponged(self, fd: int) -> None:
+        if self.states[fd] == PINGED:
+            self.states[fd] = OPEN
+            self.words[t.PONGS] += 1
+
+    def ended(self, fd: int, code: int) -> None:
+        """The other side has ended a connection (code 0: with a close frame): as asked for, or it is lost."""
+        if self.states[fd] == CLOSING:
+            if not code:
+                self.words[t.GRACEFUL] += 1
+            self.words[t.CLOSED] += 1
+            self.words[t.OPEN] -= 1
+            self.forget(fd)
+        else:
+            self.fail(t.HOLD, code or t.CLOSE_FRAME, fd)
+
+    # What is done.
+
+    def write(self, fd: int, data: bytes) -> bool:
+        """Send a small frame; False if it could not be sent (the connection is lost, or does not take any more)."""
+        try:
+            return os.write(fd, data) == len(data)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            self.ended(fd, error.errno or 0)
+            return False
+
+    def ping(self) -> None:
+        """PING every connection (RFC 6455 section 5.5.2); the PONGs are counted as they come."""
+        self.words[t.PINGS] = self.words[t.PONGS] = 0
+        for at, fd in enumerate(self.opened()):
+            self.states[fd] = PINGED
+            if self.write(fd, self.ping_frame):
+                self.words[t.PINGS] += 1
+            if at % BATCH == BATCH - 1:
+                self.drain()
+
+    def unanswered(self) -> None:
+        """Whoever has not answered the PING is lost: half-open, or silently dropped."""
+        for fd, state in enumerate(self.states):
+            if state == PINGED:
+                self.fail(t.HOLD, t.NO_PONG, fd)
+
+    def say(self, text: bytes) -> None:
+        """Send one text message on one connection."""
+        for fd in self.opened()[:1]:
+            self.board[SAID_NS] = time.monotonic_ns()
+            self.write(fd, frames.encode(frames.TEXT, text, mask=os.urandom(4)))
+
+    def talk(self, fd: int, size: int) -> None:
+        """Send one talker's message of `size` bytes."""
+        text = TALK + b"%020d " % time.monotonic_ns()
+        if self.write(fd, frames.encode(frames.TEXT, text.ljust(size, b"."), mask=os.urandom(4))):
+            self.words[t.TALK_SAID] += 1
+
+    def close(self, count: int) -> None:
+        """Begin the closing handshake (RFC 6455 section 7) on some connections."""
+        frame = frames.encode(frames.CLOSE, frames.close_payload(1000), mask=os.urandom(4))
+        for fd in self.opened()[:count]:
+            if self.write(fd, frame):
+                self.states[fd] = CLOSING
+
+    def reset(self) -> None:
+        """Close everything by RST: SO_LINGER 1,0 leaves no TIME_WAIT (socket(7), tcp(7))."""
+        linger = struct.pack("ii", 1, 0)
+        for fd, state in enumerate(self.states):
+            if state != NONE:
+                sock = socket.socket(fileno=fd)
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                sock.close()
+                self.states[fd] = NONE

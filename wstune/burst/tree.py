@@ -1,0 +1,214 @@
+"""The processes of one burst: a server (if it is to be ours) and generators, forked from one lean process.
+
+Whoever dies, the rest follows: every process has PR_SET_PDEATHSIG, and the server's listener is set to reset what it
+closes, so that nothing is left, not even a TIME_WAIT.
+"""
+
+from __future__ import annotations
+
+import errno
+import gc
+import mmap
+import os
+import signal
+import socket
+import time
+
+from wstune.burst import tally as t
+from wstune.burst.connections import BOARD_WORDS
+from wstune.burst.generator import Generator
+from wstune.burst.opening import Job
+from wstune.burst.ports import share
+from wstune.chat import stats
+from wstune.chat.server import Options
+from wstune.chat.workers import Supervisor, port_is_taken
+from wstune.host import worker
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_START_SECONDS = 10.0
+
+
+class Tree:
+    """Processes, their tallies in shared memory, and the pipes to the generators.
+
+    Attributes:
+        words: all tallies; `tallies[i]` is that of generator i. pids: generator's pid → i. pipes: i → descriptor.
+        lost: (`server` or `generator`, pid) of processes that ended by themselves.
+    """
+
+    def __init__(self, plan: dict[str, Any], inherited: tuple[int, ...]) -> None:
+        self.plan = plan
+        self.generators = len(plan["shares"])
+        self.words = memoryview(mmap.mmap(-1, self.generators * t.LENGTH * 8)).cast("Q")
+        self.tallies = [self.words[at * t.LENGTH : (at + 1) * t.LENGTH] for at in range(self.generators)]
+        self.board = memoryview(mmap.mmap(-1, BOARD_WORDS * 8)).cast("Q")
+        self.pids: dict[int, int] = {}
+        self.pipes: dict[int, int] = {}
+        self.lost: list[tuple[str, int]] = []
+        self.supervisor: Supervisor | None = None
+        self.server_pid = 0
+        self._inherited = inherited
+        self._dead_servers: set[int] = set()
+
+    def total(self, word: int) -> int:
+        """One counter, summed over the generators."""
+        return sum(self.words[word :: t.LENGTH])
+
+    # The server.
+
+    def start_server(self) -> None:
+        """Listen and fork the workers; the port is in the plan's target then. Raises OSError."""
+        server = self.plan["server"]
+        options = Options()
+        options.reset_on_close = True
+        address, port = self.plan["target"]
+        if port and port_is_taken(address, port):
+            raise OSError(errno.EADDRINUSE, "the port is in use")
+        supervisor = self.supervisor = Supervisor(address, port, server["processes"], server["backlog"], options)
+        self.plan["target"][1] = supervisor.port
+        me = os.getpid()
+        gc.freeze()
+        self.server_pid = os.fork()
+        if self.server_pid == 0:
+            _supervise(supervisor, self._inherited, me)
+        for listener in supervisor.listeners:
+            listener.close()
+        until = time.monotonic() + _START_SECONDS
+        while not all(self.server_pids()) and time.monotonic() < until:
+            time.sleep(0.002)
+
+    def server_pids(self) -> list[int]:
+        supervisor = self.supervisor
+        return [] if supervisor is None else [int(supervisor.stats.row(at)[stats.PID]) for at in self._workers()]
+
+    def server_figures(self) -> dict[str, int]:
+        """`alive` workers, `accept_errors` and the `errno` of the last of them."""
+        supervisor = self.supervisor
+        if supervisor is None:
+            return {"alive": 0, "accept_errors": 0, "errno": 0}
+        return {
+            "alive": supervisor.stats.total(stats.ALIVE),
+            "accept_errors": supervisor.stats.total(stats.ACCEPT_ERRORS),
+            "errno": max(int(supervisor.stats.row(at)[stats.LAST_ERRNO]) for at in self._workers()),
+        }
+
+    def _workers(self) -> range:
+        return range(self.supervisor.stats.workers if self.supervisor else 0)
+
+    # Generators.
+
+    def start_generator(self, index: int, start: float) -> int:
+        """Fork one. Returns the pipe to it. Raises OSError (EAGAIN: pids)."""
+        ours, theirs = socket.socketpair()
+        me = os.getpid()
+        try:
+            pid = os.fork()
+        except OSError:
+            ours.close()
+            theirs.close()
+            raise
+        if pid == 0:
+            try:
+                worker.begin(me)
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+                ours.close()
+                for fd in (*self.pipes.values(), *self._inherited):
+                    os.close(fd)
+                Generator(self._job(index, start), self.tallies[index], self.board, theirs.detach()).run()
+            except Exception:
+                import traceback
+
+                os.write(2, traceback.format_exc().encode())  # a bug of ours: say it where it is seen
+            finally:
+                os._exit(1)
+        theirs.close()
+        self.pids[pid] = index
+        self.pipes[index] = ours.detach()
+        return self.pipes[index]
+
+    def _job(self, index: int, start: float) -> Job:
+        plan = self.plan
+        sources = plan["sources"]
+        address, port = plan["target"]
+        job = Job(plan["shares"][index], share(sources, self.generators, index) if sources else [], (address, port))
+        job.path = plan["path"].encode()
+        job.headers = plan.get("headers", "").encode()
+        if plan.get("host"):
+            job.host = plan["host"].encode()
+        job.window, job.timeout = plan["window"], plan["timeout"]
+        job.part, job.parts, job.start = index, self.generators, start
+        job.phases = [(first, last, count) for first, last, count in plan.get("phases", ())]
+        job.poisson, job.seed = plan.get("poisson", False), plan.get("seed", 0)
+        return job
+
+    # Both.
+
+    def reap(self) -> None:
+        """Notice processes that ended by themselves: killed, most likely by the OOM killer."""
+        while True:
+            try:
+                pid, _ = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                break
+            if pid == 0:
+                break
+            if pid == self.server_pid:
+                self.server_pid = 0
+                self.lost.append(("server", pid))
+            elif pid in self.pids:
+                index = self.pids.pop(pid)
+                os.close(self.pipes.pop(index))
+                words = self.tallies[index]
+                words[t.LOST] += words[t.OPEN]
+                words[t.OPEN], words[t.DONE] = 0, 1
+                self.lost.append(("generator", pid))
+        if self.supervisor is not None and self.server_pid:
+            for at in self._workers():
+                row = self.supervisor.stats.row(at)
+                if row[stats.PID] and not row[stats.ALIVE] and at not in self._dead_servers:
+                    self._dead_servers.add(at)
+                    self.lost.append(("server", int(row[stats.PID])))
+
+    def end_generators(self) -> None:
+        """End every generator and wait for it."""
+        for pid in self.pids:
+            os.kill(pid, signal.SIGKILL)
+        for pid in self.pids:
+            os.waitpid(pid, 0)
+        for pipe in self.pipes.values():
+            os.close(pipe)
+        self.pids, self.pipes = {}, {}
+
+    def end(self) -> None:
+        """End every process, all at once, and wait for them."""
+        if self.server_pid:
+            for pid in (*self.server_pids(), *self.pids):
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    continue
+            os.kill(self.server_pid, signal.SIGTERM)
+        self.end_generators()
+        if self.server_pid:
+            os.waitpid(self.server_pid, 0)
+            self.server_pid = 0
+
+
+def _supervise(supervisor: Supervisor, inherited: tuple[int, ...], parent: int) -> None:
+    """The server's own process: relays between its workers until SIGTERM."""
+    stop: list[int] = []
+    try:
+        worker.begin(parent)
+        signal.signal(signal.SIGTERM, lambda number, _: stop.append(number))
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for fd in inherited:
+            os.close(fd)
+        supervisor.start()
+        while not stop:
+            supervisor.poll(0.5)
+    finally:
+        supervisor.kill()
+        os._exit(0)
