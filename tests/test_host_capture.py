@@ -10,6 +10,7 @@ import pytest
 from tests.trees import HOSTS, plant
 from wstune.errors import UsageError
 from wstune.host.capture import capture
+from wstune.host.counters import snapshot
 from wstune.host.files import Root
 from wstune.host.host import Host
 from wstune.host.memory import socket_slabs
@@ -27,6 +28,7 @@ def test_copy_of_a_tree_reads_the_same(tmp_path: Path, name: str) -> None:
     assert copy.facts() == original.facts()
     assert copy.usage() == original.usage()
     assert copy.read_all(CATALOGUE.values()) == original.read_all(CATALOGUE.values())
+    assert snapshot(copy.root) == snapshot(original.root)
     assert socket_slabs(copy.root) == socket_slabs(original.root)
 
 

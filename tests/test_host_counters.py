@@ -50,6 +50,47 @@ def test_counters_of_every_file(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("membership", "mount", "files", "expected"),
+    [
+        (
+            "0::/a/b\n",
+            "cgroup2 cgroup2 rw",
+            {
+                "a/b/memory.max": "max\n",
+                "a/b/memory.events": "low 0\nhigh 0\nmax 1\noom 0\noom_kill 2\n",
+                "a/memory.max": "1000\n",
+                "a/memory.events": "low 9\nmax 7\noom 3\noom_kill 0\n",
+                "a/b/pids.max": "5\n",
+                "a/b/pids.events": "max 4\n",
+                "a/pids.max": "max\n",
+                "a/pids.events": "max 99\n",
+            },
+            {"memory.max": 7, "memory.oom": 3, "memory.oom_kill": 2, "pids.max": 4},
+        ),
+        (
+            "4:memory:/a\n",
+            "cgroup cgroup rw,memory",
+            {
+                "a/memory.limit_in_bytes": "1000\n",
+                "a/memory.failcnt": "12\n",
+                "a/memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n",
+            },
+            {"memory.max": 12, "memory.oom_kill": 3},
+        ),
+    ],
+    ids=["v2", "v1"],
+)
+def test_events_of_control_groups(
+    tmp_path: Path, membership: str, mount: str, files: dict[str, str], expected: dict[str, int]
+) -> None:
+    """Of its own group and of those above that limit, the most; under one name whatever the version."""
+    every = {"/proc/self/cgroup": membership, "/proc/self/mountinfo": f"1 1 0:1 / /cg rw - {mount}\n"}
+    every |= {"/proc/vmstat": "nr_free_pages 5\noom_kill 6\n"} | {f"/cg/{path}": text for path, text in files.items()}
+    found = snapshot(Root(plant(tmp_path, every)))
+    assert found == {"vmstat.oom_kill": 6} | {f"cgroup.{key}": count for key, count in expected.items()}
+
+
 def test_nothing_readable_is_no_counter(tmp_path: Path) -> None:
     """An empty tree has none, which is not the same as zeros."""
     assert snapshot(Root(tmp_path)) == {}

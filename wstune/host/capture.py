@@ -12,6 +12,7 @@ from functools import partial
 
 from wstune.errors import UsageError
 from wstune.host import cgroup, memory
+from wstune.host.counters import GROUP_EVENTS
 from wstune.host.files import Root
 from wstune.host.sysctl import path_of
 
@@ -96,6 +97,7 @@ def _listed(root: Root, keys: Iterable[str]) -> Iterable[tuple[str, Callable[[st
     yield "/proc/self/mountinfo", _mounts
     yield "/proc/self/status", _lines_with(_STATUS)
     yield "/proc/1/environ", _container_name
+    yield "/proc/vmstat", _lines_with(("oom_kill ",))
     yield "/proc/slabinfo", _lines_with((*_SLAB_ROWS, *(f"{name} " for name in _slab_names(root))))
     for path in ("/etc/sysctl.conf", *_configuration(root, _SYSCTL_DIRECTORIES)):
         yield path, partial(_kept_lines, partial(_assigns, frozenset(paths)))
@@ -109,7 +111,8 @@ def _group_files(root: Root) -> Iterable[str]:
         if isinstance(found, cgroup.Chain):
             yield f"{found.mount}/cgroup.controllers"
             for level in found.levels:
-                for name in cgroup.files_of(controller, found.version):
+                events = (name for name, _ in GROUP_EVENTS[controller, found.version])
+                for name in (*cgroup.files_of(controller, found.version), *events):
                     yield f"{level.path}/{name}"
 
 

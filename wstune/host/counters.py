@@ -1,18 +1,30 @@
 """Kernel counters that say which limit was met: one snapshot before, one after, and what grew in between.
 
 Keys are `FILE-SECTION.NAME`: `TcpExt.ListenOverflows`, `Tcp.PassiveOpens`, `sockstat.TCP.inuse`, `softnet.dropped`,
-`conntrack.drop`, `file-nr.allocated`. TcpExt, Tcp and conntrack belong to a network namespace; softnet, file-nr and the
-sockstat fields TCP.orphan, TCP.alloc, TCP.mem to the whole host (net/ipv4/proc.c sockstat_seq_show).
+`conntrack.drop`, `file-nr.allocated`, `vmstat.oom_kill`, `cgroup.memory.max`. TcpExt, Tcp and conntrack belong to a
+network namespace, cgroup to the control groups of one process; softnet, file-nr, vmstat and the sockstat fields
+TCP.orphan, TCP.alloc, TCP.mem to the whole host (net/ipv4/proc.c sockstat_seq_show).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from wstune.host import cgroup
 from wstune.host.files import Root, is_decimal
+from wstune.model import Reading
 
 _CONSTANT = ("Tcp.RtoAlgorithm", "Tcp.RtoMin", "Tcp.RtoMax", "Tcp.MaxConn")
 """In /proc/net/snmp beside the counters."""
+
+GROUP_EVENTS = {
+    (cgroup.MEMORY, 2): (("memory.events", {"max": "max", "oom": "oom", "oom_kill": "oom_kill"}),),
+    (cgroup.MEMORY, 1): (("memory.failcnt", {"": "max"}), ("memory.oom_control", {"oom_kill": "oom_kill"})),
+    (cgroup.PIDS, 2): (("pids.events", {"max": "max"}),),
+    (cgroup.PIDS, 1): (("pids.events", {"max": "max"}),),
+}
+"""Files of a group by controller and version, each with its events and what we call them. v1 counts how often a limit
+was hit in memory.failcnt, a number alone (Documentation/admin-guide/cgroup-v1/memory.rst)."""
 
 
 def snapshot(root: Root, pid: int | None = None) -> dict[str, int]:
@@ -26,8 +38,11 @@ def snapshot(root: Root, pid: int | None = None) -> dict[str, int]:
         (f"{net}/softnet_stat", _softnet),
         (f"{net}/stat/nf_conntrack", _conntrack),
         ("/proc/sys/fs/file-nr", _file_nr),
+        ("/proc/vmstat", _vmstat),
     ):
         counters.update(_read(root, path, parse))
+    for controller in (cgroup.MEMORY, cgroup.PIDS):
+        counters.update(_group_events(root, controller, pid))
     return counters
 
 
@@ -97,6 +112,38 @@ def _file_nr(text: str) -> Iterable[tuple[str, int]]:
     fields = text.split()
     if fields and is_decimal(fields[0]):
         yield "file-nr.allocated", int(fields[0])
+
+
+def _vmstat(text: str) -> Iterable[tuple[str, int]]:
+    for line in text.splitlines():
+        name, _, number = line.partition(" ")
+        if name == "oom_kill" and is_decimal(number):
+            yield "vmstat.oom_kill", int(number)
+
+
+def _group_events(root: Root, controller: str, pid: int | None) -> dict[str, int]:
+    """Of its own group and of each above it that has a limit, the one with the most: a group's own hits are counted in
+    those above it too, but those of a group above it only there.
+    """
+    chain = cgroup.chain(root, controller, pid)
+    if isinstance(chain, Reading):
+        return {}
+    counters: dict[str, int] = {}
+    for level in (level for level in chain.levels if level.limit is not None or level is chain.levels[0]):
+        for file, names in GROUP_EVENTS[controller, chain.version]:
+            for event, count in _read(root, f"{level.path}/{file}", _words_and_numbers).items():
+                if event in names:
+                    key = f"cgroup.{controller}.{names[event]}"
+                    counters[key] = max(count, counters.get(key, 0))
+    return counters
+
+
+def _words_and_numbers(text: str) -> Iterable[tuple[str, int]]:
+    """`oom_kill 3`, a line each; a number alone has the name ''."""
+    for line in text.splitlines():
+        *words, number = line.split() or [""]
+        if is_decimal(number) and len(words) < 2:
+            yield "".join(words), int(number)
 
 
 def _hexadecimal(fields: list[str]) -> list[int]:
