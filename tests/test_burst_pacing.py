@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import random
+from itertools import pairwise
+from statistics import fmean, pstdev
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,3 +41,53 @@ def test_no_room_is_an_error() -> None:
     for needed in (pacing.servers_needed, pacing.generators_needed):
         with pytest.raises(ValueError, match="nofile"):
             needed(10, 64, 2)
+
+
+RATES = st.floats(1, 100_000)
+
+
+@given(RATES, RATES, st.integers(1, 2000), st.integers(1, 7))
+def test_even_arrivals_are_in_order_and_complete(first: float, last: float, count: int, parts: int) -> None:
+    """Each process's arrivals rise; together they are as many as wanted, the last due when the phase ends."""
+    all_times: list[float] = []
+    for part in range(parts):
+        times = list(pacing.due_times([(first, last, count)], part, parts))
+        assert times == sorted(times)
+        all_times += times
+    assert len(all_times) == count
+    assert max(all_times) <= pacing.duration(first, last, count) + 1e-6
+
+
+def test_a_constant_rate_is_evenly_spaced() -> None:
+    """At 100 a second, connection 7 is due after 0.07 s, whoever opens it."""
+    times = sorted(t for part in range(3) for t in pacing.due_times([(100, 100, 30)], part, 3))
+    assert times == pytest.approx([at / 100 for at in range(30)])
+
+
+def test_a_ramp_has_the_count_of_its_area() -> None:
+    """From 0.001 to 200 a second over 10 s: a quarter of the connections in the first half."""
+    times = list(pacing.due_times([(0.001, 200, 1000)], 0, 1))
+    assert sum(t < 5 for t in times) == pytest.approx(250, abs=2)
+
+
+def test_poisson_arrivals_have_exponential_gaps() -> None:
+    """Mean and variance of the gaps are those of an exponential distribution, also over several processes."""
+    dice = [random.Random(part) for part in range(4)]
+    times = sorted(t for part in range(4) for t in pacing.due_times([(50, 50, 20_000)], part, 4, dice[part].random))
+    gaps = [later - earlier for earlier, later in pairwise(times[:19_000])]
+    assert fmean(gaps) == pytest.approx(0.02, rel=0.05)
+    assert pstdev(gaps) == pytest.approx(0.02, rel=0.05)
+
+
+def test_rates_are_read_as_phases() -> None:
+    """A number, a ramp, and phases of which the last takes the rest."""
+    assert pacing.parse_rate("1000", 500) == [(1000, 1000, 500)]
+    assert pacing.parse_rate("100..300:10,300", 5000) == [(100, 300, 2000), (300, 300, 3000)]
+    assert pacing.parse_rate("100:10s,5", 1000) == [(100, 100, 1000)]
+
+
+@pytest.mark.parametrize("text", ["", "0", "-5", "a", "100:0", "100,200", "100:1", "1..b", "nan", "1e9"])
+def test_a_rate_that_makes_no_sense_is_refused(text: str) -> None:
+    """Zero, negative, text, an open end before another phase, phases that end too early."""
+    with pytest.raises(ValueError, match="got"):
+        pacing.parse_rate(text, 1000)

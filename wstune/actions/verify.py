@@ -80,7 +80,7 @@ class VerifyOptions:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a burst stands; `phase` is start, open, ping, fanout, hold or close."""
+    """Where a burst stands; `phase` is start, open, ping, fanout, hold or close; `note` a line to be printed once."""
 
     phase: str
     target: int
@@ -90,6 +90,7 @@ class Progress:
     seconds: float = 0.0
     rate: float = 0.0
     available_bytes: int | None = None
+    note: str = ""
 
 
 @dataclass(slots=True)
@@ -140,6 +141,8 @@ def run(options: VerifyOptions, on_progress: Callable[[Progress], None], host: H
     room = room_of(host)
     planned, remarks = plan(options, room)
     shown = Shown(budget=planned, room=room, target=options.target, remarks=remarks)
+    note = budget.sentence(planned, room, ours=options.target.ours)
+    on_progress(Progress("start", planned.connections, note=note))
     _drive(_Run(options, shown, on_progress, host))
     return report_of(shown)
 

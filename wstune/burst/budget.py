@@ -97,3 +97,18 @@ def plan(connections: int, room: Room, processes: int | None = None, *, both_end
         bytes_needed=connections * PAIR_BYTES,
         files_needed=2 * connections + 40 * (servers + generators),
     )
+
+
+def sentence(planned: Budget, room: Room, *, ours: bool = True) -> str:
+    """The budget in one line, as it is printed before the first socket."""
+    parts = [
+        f"{planned.servers} server + {planned.generators} generator" if ours else f"{planned.generators} generator"
+    ]
+    parts[0] += f" processes of {room.nofile:,} files"
+    if room.files_free is not None:
+        parts.append(f"{planned.files_needed:,} of {room.files_free:,} files")
+    if room.available_bytes is not None:
+        need, have = planned.bytes_needed / 2**30, room.available_bytes / 2**30
+        parts.append(f"{need:.1f} of {have:.1f} GB memory, {planned.reserve_bytes / 2**30:.1f} left alone")
+    parts.append(f"{planned.sources} source addresses")
+    return f"budget for {planned.connections:,} connections: {', '.join(parts)}"

@@ -89,3 +89,33 @@ def _even(first: float, last: float, count: int, number: int) -> float:
         return number / first
     slope = (last - first) / duration(first, last, count)
     return (sqrt(first * first + 2 * slope * number) - first) / slope
+
+
+def parse_rate(text: str, connections: int) -> list[tuple[float, float, int]]:
+    """The phases that a rate means, for `due_times`: phases separated by commas, each RATE or RATE..RATE (a ramp), with
+    `:SECONDS` for how long; the last one takes what is left. `100..2000:10,2000` ramps up for 10 s and goes on.
+
+    Raises ValueError, worded `got X, expected Y`.
+    """
+    phases: list[tuple[float, float, int]] = []
+    left = connections
+    parts = text.split(",")
+    for at, part in enumerate(parts):
+        rates, colon, seconds = part.partition(":")
+        first, dots, last = rates.partition("..")
+        try:
+            low, high = float(first), float(last if dots else first)
+            length = float(seconds.removesuffix("s")) if colon else 0.0
+        except ValueError:
+            raise ValueError(f"got {part!r}, expected RATE, RATE..RATE or RATE:SECONDS") from None
+        if not (0 < low <= 1e6 and 0 < high <= 1e6 and 0 <= length <= 1e6) or (colon and not length):
+            raise ValueError(f"got {part!r}, expected rates and seconds above 0, and below a million")
+        if not colon and at < len(parts) - 1:
+            raise ValueError(f"got {part!r} before another phase, expected RATE:SECONDS; only the last may do without")
+        count = min(left, round((low + high) / 2 * length)) if colon else left
+        if count:
+            phases.append((low, high, count))
+        left -= count
+    if left:
+        raise ValueError(f"got phases of {connections - left:,} connections, expected {connections:,} or an open end")
+    return phases

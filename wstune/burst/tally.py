@@ -11,6 +11,10 @@ from __future__ import annotations
 
 import errno as _errno
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 # Counters: the index of each word.
 STARTED, OPEN, FAILED, LOST, CLOSED, DELIVERED, PINGS, PONGS = range(8)
 TALK_SAID, FIRST_NS, LAST_NS, OPENED_NS, UNEXPECTED, GRACEFUL, DONE, ACKS = range(8, 16)
@@ -68,7 +72,7 @@ def error_name(code: int) -> str:
     return WORDS.get(code) or _errno.errorcode.get(code) or f"ERRNO-{code}"
 
 
-def merge(tallies: list[memoryview]) -> list[int]:
+def merge(tallies: Sequence[Sequence[int]]) -> list[int]:
     """The sum of several tallies (lists or memoryviews of LENGTH words), in any order."""
     total = [sum(words) for words in zip(*tallies, strict=True)] if tallies else [0] * LENGTH
     for index in _FIRST:

@@ -1,0 +1,75 @@
+"""`wstune verify --find-max`: bursts of growing size until one breaks the objective, then bisection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from wstune.actions.verify import Progress, VerifyOptions, room_of, run
+from wstune.burst import budget
+from wstune.burst.search import Objective, Step, broken, next_try
+from wstune.errors import InconclusiveError
+from wstune.host.host import Host
+from wstune.verification import VerifyReport
+
+
+def find_max(
+    options: VerifyOptions, objective: Objective, on_progress: Callable[[Progress], None], host: Host | None = None
+) -> VerifyReport:
+    """The report of the largest burst that held, with the steps and what stopped the next one in its sentences.
+
+    Raises InconclusiveError if not even the smallest held, and what `run` raises.
+    """
+    host = host or Host()
+    room = room_of(host)
+    most = budget.plan(1, room, options.processes, both_ends=options.target.ours).fits
+    if options.connections is not None:
+        most = min(most, options.connections)
+    steps: list[Step] = []
+    best: VerifyReport | None = None
+    stopped: VerifyReport | None = None
+    interrupted = False
+    while (connections := next_try(steps, most)) is not None:
+        report = run(replace(options, connections=connections), on_progress, host)
+        step = Step(connections, _broken(objective, report))
+        steps.append(step)
+        if interrupted := report.interrupted:
+            break
+        if not step.broke:
+            best = report
+        elif stopped is None or connections < stopped.connections:
+            stopped = report
+    if best is None:
+        why = steps[-1].broke if steps else "the budget has room for none"
+        raise InconclusiveError(f"not even {steps[-1].connections if steps else 1:,} connections held: {why}")
+    return replace(
+        best,
+        wall=stopped.wall if stopped else best.wall,
+        errors=stopped.errors if stopped else best.errors,
+        interrupted=interrupted,
+        sentences=(*_tried(steps), *best.sentences[:-1], _highest(steps, best, stopped, most)),
+    )
+
+
+def _broken(objective: Objective, report: VerifyReport) -> str:
+    return broken(
+        objective,
+        verdict=report.verdict,
+        failed=report.open.failed,
+        lost=report.lost,
+        upgrade_p99=report.open.upgrade_ms.p99 if report.open.upgrade_ms else None,
+        canary_p99=report.canary.rtt_ms.p99 if report.canary and report.canary.rtt_ms else None,
+    )
+
+
+def _tried(steps: list[Step]) -> list[str]:
+    return [f"tried {step.connections:,}: {step.broke or 'held'}" for step in steps]
+
+
+def _highest(steps: list[Step], best: VerifyReport, stopped: VerifyReport | None, most: int) -> str:
+    words = f"the most that held: {best.reached:,} connections"
+    if stopped is None:
+        return f"{words}; the budget has room for no more than {most:,}, so no wall was met"
+    broke = next(step.broke for step in steps if step.connections == stopped.connections)
+    wall = f"; the wall is {stopped.wall.name} ({stopped.wall.side})" if stopped.wall else ""
+    return f"{words}; at {stopped.connections:,}: {broke}{wall}"
