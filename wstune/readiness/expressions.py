@@ -42,7 +42,7 @@ def _pow2(number: int) -> int:
 FUNCTIONS: dict[str, Callable[..., int]] = {"min": min, "max": max, "ceil_div": _ceil_div, "pow2": _pow2}
 """What an expression may call; each takes and gives integers."""
 
-_ARITY = {"min": (1, 20), "max": (1, 20), "ceil_div": (2, 2), "pow2": (1, 1)}
+_ARITY = {"min": (2, 20), "max": (2, 20), "ceil_div": (2, 2), "pow2": (1, 1)}
 
 _OPERATORS: dict[type[ast.AST], Callable[..., int]] = {
     ast.Add: lambda a, b: _bounded(a + b),

@@ -86,7 +86,7 @@ class _Place:
 
     def __call__(self, table: str, number: int = 0, key: str = "") -> str:
         """`FILE:LINE` of a key; of its table, or of the key that holds the table, where it has no line of its own."""
-        places: tuple[Key, ...] = ((table, number, key), (table, number, ""), ("", 0, table), ("", 0, key))
+        places: tuple[Key, ...] = ((table, number, key), (table or key, number, ""), ("", 0, table or key))
         line = next((self._lines[place] for place in places if place in self._lines), 1)
         return f"{self.file}:{line}"
 
@@ -189,7 +189,7 @@ def _rule(table: dict[str, Any], number: int, place: _Place) -> Rule:
     if not why.strip():
         raise ProfileError(at("why"), f"{tunable.name} is required without a `why`", 'say it: why = "what it is for"')
     severity = table.get("severity", Severity.ERROR.value)
-    if severity not in _SEVERITIES:
+    if not isinstance(severity, str) or severity not in _SEVERITIES:
         raise _unknown(at("severity"), "severity", severity, _SEVERITIES)
     return Rule(
         tunable=tunable,
