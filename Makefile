@@ -47,7 +47,7 @@ define install
 @"$(PYTHON)" -c 'import venv, ensurepip' 2>/dev/null || { echo "$(PYTHON) lacks the venv module: install it (Debian: apt-get install python3-venv)." >&2; exit 1; }
 @$(RUN) pip --version >/dev/null 2>&1 || { echo "Setting up $(VENV), once." >&2; "$(PYTHON)" -m venv --clear $(VENV); }
 @$(RUN) pip install --quiet --disable-pip-version-check --retries 2 --constraint constraints.txt --editable '$(1)' >$(VENV)/setup.log 2>&1 \
-	|| { if grep -qiE 'connection|resolution|timed out|unreachable|no matching distribution' $(VENV)/setup.log; \
+	|| { if grep -qE 'NewConnectionError|ConnectTimeout|ReadTimeout|ProxyError|name resolution|unreachable|No matching distribution' $(VENV)/setup.log; \
 		then echo "The Python packages could not be fetched: this machine needs a network that reaches the Python package index (details: $(VENV)/setup.log)." >&2; \
 		else tail -n 3 $(VENV)/setup.log >&2; echo "The Python packages could not be installed (details: $(VENV)/setup.log)." >&2; fi; exit 1; }
 @touch $@
