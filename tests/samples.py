@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from wstune.model import (
     Absence,
     Capacity,
@@ -122,3 +124,36 @@ EVERY_OUTCOME = CheckReport(
     sentences=("A remark that precedes it.", "NOT READY for 100,000 connections: 4 requirements are not met."),
 )  # fmt: skip
 """One finding of each outcome, kind and effect."""
+
+_PASSED = tuple(each for each in EVERY_OUTCOME.findings if each.outcome is Outcome.PASS)
+_UNREAD = tuple(each for each in EVERY_OUTCOME.findings if each.outcome is Outcome.UNKNOWN)
+_WARNED = tuple(each for each in EVERY_OUTCOME.findings if each.outcome is Outcome.WARN)
+
+CHECKS = {
+    "check-ready": replace(
+        EVERY_OUTCOME, verdict="ready", findings=_PASSED, sentences=("ready for 100,000 connections",)
+    ),
+    "check-ready-with-warnings": replace(
+        EVERY_OUTCOME,
+        verdict="ready",
+        findings=(*_PASSED, *_WARNED),
+        sentences=("ready for 100,000 connections; 2 of the values should be better",),
+    ),
+    "check-not-ready": EVERY_OUTCOME,
+    "check-inconclusive": replace(
+        EVERY_OUTCOME,
+        verdict="inconclusive",
+        findings=(*_PASSED, *_UNREAD),
+        capacity=(Capacity(Role.SERVER, ()), Capacity(Role.GENERATOR, ())),
+        sentences=("inconclusive for 100,000 connections: net.core.somaxconn could not be read",),
+    ),
+    "check-nothing": replace(
+        EVERY_OUTCOME,
+        verdict="inconclusive",
+        host=HostFacts(),
+        findings=(),
+        capacity=(),
+        sentences=("inconclusive for 100,000 connections: there was nothing to judge",),
+    ),
+}
+"""One report of check for each kind of verdict."""

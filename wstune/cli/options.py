@@ -10,6 +10,7 @@ import typer
 
 from wstune.errors import UsageError
 from wstune.model import Role
+from wstune.report import formats
 from wstune.values import parse_count, parse_size
 
 MOST = 1_000_000_000
@@ -111,5 +112,7 @@ Output = Annotated[
     str | None, typer.Option("-o", "--output", metavar="FILE", help="Write the report there, whole or not at all.")
 ]
 ReportFormat = Annotated[Format, typer.Option("--format", help="How to write the report.")]
+AnyFormat = Annotated[formats.ReportFormat, typer.Option("--format", help="How to write the report.")]
+"""Those of check and verify; the other verbs have two."""
 StateDir = Annotated[str, typer.Option(metavar="DIR", help="Where the journal of what was applied is kept.")]
 EtcRoot = Annotated[str, typer.Option(metavar="DIR", help="The root below which /etc is written.")]

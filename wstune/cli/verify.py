@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
@@ -11,15 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wstune.cli import options
-from wstune.cli.output import check_writable, wants_color, write_report
+from wstune.cli.output import check_writable
+from wstune.cli.reporting import deliver_verify, errors_for, now
 from wstune.errors import UsageError
+from wstune.report.formats import FORMATS, ReportFormat
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
 
     from wstune.actions.verify import Progress
-    from wstune.verification import VerifyReport
 
 _TARGETS = "wstune verify host runs the burst against a built-in server on this host"
 _LONGEST_HOLD = 7 * 24 * 3600.0
@@ -79,7 +79,7 @@ def verify(
     force: Annotated[bool, typer.Option("--force", help="Open even what the budget says does not fit.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on the terminal.")] = False,
     profile_dir: options.ProfileDirs = None,
-    format_: options.ReportFormat = options.Format.TERMINAL,
+    format_: options.AnyFormat = ReportFormat.TERMINAL,
     output: options.Output = None,
 ) -> int:
     """Open a burst of real WebSocket connections, hold and use them, and say what that proves.
@@ -87,7 +87,7 @@ def verify(
     Exit codes: 0 confirmed; 1 missed: the server side is the limit; 3 inconclusive: the generator was, or a limit that
     both ends share here, or it was interrupted.
     """
-    started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    started = now()
     check_target(target)
     check_writable(output)
     from wstune.actions.verify import VerifyOptions, run
@@ -101,35 +101,19 @@ def verify(
         profile_dirs=tuple(profile_dir or ()),
         force=force,
     )
-    with _progress(quiet) as on_progress:
+    with errors_for(format_, output), _progress(quiet) as on_progress:
         report = run(chosen, on_progress)
+    from wstune.host.host import Host
     from wstune.verification import EXIT_CODES
 
+    host = Host()
+    checked = None
+    if target == "host" and FORMATS[format_].page:
+        from wstune.actions.check import run_check
+
+        checked = run_check(profile, host, connections=report.connections, profile_dirs=chosen.profile_dirs)
     code = EXIT_CODES[report.verdict]
-    write_report(FORMATS[format_](report, started, code, output), output)
-    return code
-
-
-def _terminal(report: VerifyReport, started: str, code: int, output: str | None) -> str:
-    from wstune.report.terminal_verify import verify_text
-
-    return verify_text(report, color=output is None and wants_color(sys.stdout))
-
-
-def _json(report: VerifyReport, started: str, code: int, output: str | None) -> str:
-    from wstune.host.host import Host
-    from wstune.report.json import Head, dumps
-    from wstune.report.json_verify import verify_document
-
-    head = Head("verify", started, Host().facts().boot_id, tuple(sys.argv[1:]), code)
-    return dumps(verify_document(report, head))
-
-
-FORMATS: dict[options.Format, Callable[[VerifyReport, str, int, str | None], str]] = {
-    options.Format.TERMINAL: _terminal,
-    options.Format.JSON: _json,
-}
-"""Each format's function from the report, when it was started, the exit code and the file it goes to, to its text."""
+    return deliver_verify(report, format_, output, started, code, host.facts().boot_id, check=checked)
 
 
 @contextmanager

@@ -1,0 +1,75 @@
+"""From a report to where it goes: what check and verify do with their reports, in any format of the table."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+
+from wstune.cli.output import wants_color, write_report
+from wstune.errors import WstuneError
+from wstune.report.formats import Look, ReportFormat, exit_code, write_check, write_verify
+
+if TYPE_CHECKING:
+    from wstune.model import CheckReport
+    from wstune.report.json import Head
+    from wstune.verification import VerifyReport
+
+
+def now() -> str:
+    """This moment as a document's head has it: UTC, ISO 8601, to the second."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+@contextmanager
+def errors_for(format_: ReportFormat, output: str | None) -> Iterator[None]:
+    """A monitoring system that meets an expected error wants to hear UNKNOWN (3), not a number that means CRITICAL."""
+    try:
+        yield
+    except WstuneError as error:
+        if format_ is not ReportFormat.NAGIOS:
+            raise
+        from wstune.report.nagios import error as unknown
+
+        write_report(unknown(str(error), error.tip), output)
+        raise typer.Exit(3) from error
+
+
+def deliver_check(report: CheckReport, format_: ReportFormat, output: str | None, started: str, code: int) -> int:
+    """Write a report of check, and give the exit code."""
+    code = exit_code(format_, report, code)
+    head = _head("check", started, report.host.boot_id, code)
+    write_report(write_check(format_, report, head, Look(_color(output))), output)
+    return code
+
+
+def deliver_verify(
+    report: VerifyReport,
+    format_: ReportFormat,
+    output: str | None,
+    started: str,
+    code: int,
+    boot_id: str | None,
+    *,
+    check: CheckReport | None = None,
+    baseline: tuple[str, VerifyReport] | None = None,
+) -> int:
+    """Write a report of verify, and give the exit code. `check` and `baseline` as in report.formats.Look."""
+    code = exit_code(format_, report, code)
+    head = _head("verify", started, boot_id, code)
+    write_report(write_verify(format_, report, head, Look(_color(output), check, baseline)), output)
+    return code
+
+
+def _head(command: str, started: str, boot_id: str | None, code: int) -> Head:
+    from wstune.report.json import Head
+
+    return Head(command, started, boot_id, tuple(sys.argv[1:]), code)
+
+
+def _color(output: str | None) -> bool:
+    return output is None and wants_color(sys.stdout)

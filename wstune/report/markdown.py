@@ -1,0 +1,174 @@
+"""GitHub-flavoured Markdown, to post under a pull request: the verdict, what is amiss, and the rest folded away."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from wstune.model import Capacity, Confidence, Finding, Outcome
+from wstune.report.words import count, counted, demand_text, host_text, reading_text, role_text, size
+
+if TYPE_CHECKING:
+    from wstune.model import CheckReport
+    from wstune.report.formats import Look
+    from wstune.report.json import Head
+    from wstune.verification import Percentiles, VerifyReport
+
+_MARKS = {
+    "ready": "✅",
+    "confirmed": "✅",
+    "not-ready": "❌",
+    "missed": "❌",
+    Outcome.FAIL: "❌",
+    Outcome.WARN: "⚠️",
+    Outcome.UNKNOWN: "❔",
+    Outcome.PASS: "✅",
+    Outcome.NOT_APPLICABLE: "➖",
+}
+_AMISS = (Outcome.FAIL, Outcome.UNKNOWN, Outcome.WARN)
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
+
+
+def check(report: CheckReport, head: Head, look: Look) -> str:
+    """The verdict, a table of what is amiss, the capacity, and the requirements that are met in a fold."""
+    lines = _title(
+        report.verdict,
+        report.sentences,
+        f"{report.profile}, {counted(report.connections, 'connection')}, {role_text(report.role)}, "
+        f"{counted(report.processes, 'process')}; {host_text(report.host)}",
+    )
+    amiss = [each for outcome in _AMISS for each in report.findings if each.outcome is outcome]
+    if amiss:
+        lines += _table(("", "limit", "here", "needed", "why, and what to do"), map(_amiss, amiss))
+    if any(capacity.limits for capacity in report.capacity):
+        rows = [row for capacity in report.capacity for row in _capacity(capacity)]
+        lines += _table(("as it is, as", "connections", "bound by"), rows)
+    rest = [each for each in report.findings if each.outcome not in _AMISS]
+    if rest:
+        body = _table(("", "limit", "here", "needed"), map(_met, rest))
+        lines += _fold(f"{counted(len(rest), 'requirement')} met, or not here to judge", body)
+    return _text(lines, head)
+
+
+def verify(report: VerifyReport, head: Head, look: Look) -> str:
+    """The verdict, the figures, the wall, the errors; latencies and counters in folds."""
+    lines = _title(report.verdict, report.sentences, f"{counted(report.connections, 'connection')} to {report.url}")
+    lines += _table(("", "figure"), _figures(report))
+    if report.wall is not None:
+        wall = report.wall
+        lines += [f"**Wall: `{wall.name}`** ({wall.side}). {_plain(wall.evidence)}. Fix: {_plain(wall.fix)}.", ""]
+    if report.errors:
+        rows = [(e.phase, f"`{e.errno}`", f"{e.count:,}", e.side, f"`{e.limit}`", _plain(e.fix)) for e in report.errors]
+        lines += _table(("phase", "error", "times", "side", "limit", "fix"), rows)
+    latencies = [row for name, numbers in _latencies(report) for row in _percentiles(name, numbers)]
+    if latencies:
+        titles = ("milliseconds", "p50", "p90", "p99", "p99.9", "max", "count")
+        lines += _fold("Latencies", _table(titles, latencies))
+    if report.counters:
+        moved = [(f"`{name}`", f"{change:+,}") for name, change in sorted(report.counters.items())]
+        lines += _fold("Kernel counters that moved", _table(("counter", "growth"), moved))
+    return _text(lines, head)
+
+
+def _title(verdict: str, sentences: Sequence[str], about: str) -> list[str]:
+    *remarks, last = sentences or (verdict,)
+    lines = [f"## {_MARKS.get(verdict, '❔')} wstune: {_plain(last)}", "", _plain(about), ""]
+    for remark in remarks:
+        lines += [f"> {_plain(remark)}", ""]
+    return lines
+
+
+def _amiss(finding: Finding) -> tuple[str, ...]:
+    said = [_plain(text) for text in (finding.why, finding.note) if text]
+    if finding.fix:
+        said.append(_code(finding.fix))
+    return (*_met(finding), "<br>".join(said))
+
+
+def _met(finding: Finding) -> tuple[str, ...]:
+    have, need = reading_text(finding.live), demand_text(finding.requirement)
+    return _MARKS[finding.outcome], f"`{finding.tunable}`", _plain(have), _plain(need)
+
+
+def _capacity(capacity: Capacity) -> list[tuple[str, ...]]:
+    bottleneck = capacity.bottleneck
+    if bottleneck is None or bottleneck.connections is None:
+        return [(capacity.role.value, "no limit that could be read binds", "")]
+    about = "about " if bottleneck.confidence is Confidence.ESTIMATE else ""
+    each = " a process" if bottleneck.per_process else " a source address" if bottleneck.per_source else ""
+    return [(capacity.role.value, f"{about}{count(bottleneck.connections)}{each}", f"`{bottleneck.name}`")]
+
+
+def _figures(report: VerifyReport) -> list[tuple[str, str]]:
+    rows = [
+        ("reached", f"{report.reached:,} of {report.connections:,}"),
+        ("opened", f"in {report.open.seconds:.2f} s, {report.open.rate:,.0f} a second, {report.open.failed:,} failed"),
+        ("held", f"{report.held_seconds:,.3g} s, {report.lost:,} lost"),
+        ("processes", f"{report.processes.server:,} server, {report.processes.generator:,} generator"),
+    ]
+    memory = report.memory
+    parts = [
+        f"{name} {size(number)}"
+        for name, number in (
+            ("server", memory.server_user_bytes),
+            ("generator", memory.generator_user_bytes),
+            ("socket slabs of the kernel", memory.kernel_slab_bytes),
+            ("MemAvailable fell by", memory.available_bytes),
+        )
+        if number is not None
+    ]
+    if parts:
+        rows.append(("memory of a connection", ", ".join(parts)))
+    if report.fanout is not None:
+        fanout = report.fanout
+        rows.append(("fan-out", f"{fanout.delivered:,} of {fanout.expected:,} in {fanout.seconds:.2f} s"))
+    if report.canary is not None:
+        reasons = "".join(f"; {reason}: {number:,}" for reason, number in sorted(report.canary.reasons.items()))
+        rows.append(("canary", f"{report.canary.attempts:,} visits, {report.canary.failed:,} failed{_plain(reasons)}"))
+    return rows
+
+
+def _latencies(report: VerifyReport) -> list[tuple[str, Percentiles | None]]:
+    rows = [("connect", report.open.connect_ms), ("upgrade", report.open.upgrade_ms)]
+    if report.canary is not None:
+        canary = report.canary
+        rows += [("canary joins", canary.join_ms), ("canary echo", canary.rtt_ms), ("canary leaves", canary.leave_ms)]
+    return rows
+
+
+def _percentiles(name: str, numbers: Percentiles | None) -> list[tuple[str, ...]]:
+    if numbers is None:
+        return []
+    values = (numbers.p50, numbers.p90, numbers.p99, numbers.p999, numbers.max)
+    return [(name, *(f"{value:.2f}" for value in values), f"{numbers.count:,}")]
+
+
+def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    return [
+        f"| {' | '.join(titles)} |",
+        f"|{' --- |' * len(titles)}",
+        *(f"| {' | '.join(row)} |" for row in rows),
+        "",
+    ]
+
+
+def _fold(title: str, body: list[str]) -> list[str]:
+    return [f"<details><summary>{title}</summary>", "", *body, "</details>", ""]
+
+
+def _plain(text: str) -> str:
+    """On one line, meaning itself."""
+    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+
+
+def _code(text: str) -> str:
+    """A span of code within a cell: a bar would end the cell."""
+    text = " ".join(text.split()).replace("|", r"\|")
+    ticks = "``" if "`" in text else "`"
+    return f"{ticks}{text}{ticks}"
+
+
+def _text(lines: list[str], head: Head) -> str:
+    command = _code(" ".join(("wstune", *head.argv)))
+    return "\n".join([*lines, f"<sub>{command}, started {head.started_at}</sub>"]) + "\n"
