@@ -6,20 +6,58 @@ import mmap
 
 CONNECTIONS, OPENED, HANDSHAKE_FAILED, MESSAGES_IN, DELIVERED, BYTES_IN, FANOUT_NS, ACCEPT_ERRORS = range(8)
 FIRST_REASON = 8
-REASONS = ("closed", "eof", "reset", "protocol", "slow", "idle", "handshake-deadline", "flood", "shutdown", "refused")
-CLOSED, EOF, RESET, PROTOCOL, SLOW, IDLE, HANDSHAKE_DEADLINE, FLOOD, SHUTDOWN, REFUSED = range(len(REASONS))
-"""Why a connection ended; counted in word FIRST_REASON + reason."""
-PID, ALIVE, LAST_ERRNO, DROPPED_BUS = range(24, 28)
-LENGTH = 32
+REASONS = (
+    "closed",
+    "eof",
+    "reset",
+    "timeout",
+    "protocol",
+    "slow",
+    "idle",
+    "handshake-deadline",
+    "frame-deadline",
+    "flood",
+    "memory",
+    "shutdown",
+    "refused",
+    "answered",
+)
+(
+    CLOSED,
+    EOF,
+    RESET,
+    TIMEOUT,
+    PROTOCOL,
+    SLOW,
+    IDLE,
+    HANDSHAKE_DEADLINE,
+    FRAME_DEADLINE,
+    FLOOD,
+    MEMORY,
+    SHUTDOWN,
+    REFUSED,
+    ANSWERED,
+) = range(len(REASONS))
+"""Why a connection ended; counted in word FIRST_REASON + reason. `answered`: a plain HTTP request."""
+PID, ALIVE, LAST_ERRNO, STARTED, BUFFERED, ANONYMOUS, ANONYMOUS_AT_START, WAITED = range(24, 32)
+FIRST_BUCKET = 32
+BUCKETS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+"""Upper bounds, in seconds, of how long a worker took to give one message to its members; beyond: one bucket more."""
+LENGTH = 64
 """Words of one worker's row; 8 bytes each."""
 
 
 class Stats:
-    """All workers' rows, in memory that every process of the server shares."""
+    """All workers' rows, in memory that every process of the server shares.
+
+    Attributes:
+        shared: words of all workers together; [0] is when the budget of deliveries is even again (monotonic ns).
+    """
 
     def __init__(self, workers: int) -> None:
-        self._words = memoryview(mmap.mmap(-1, max(workers, 1) * LENGTH * 8)).cast("Q")
+        self._words = memoryview(mmap.mmap(-1, (max(workers, 1) + 1) * LENGTH * 8)).cast("Q")
         self.workers = workers
+        self.shared = self._words[workers * LENGTH :]
 
     def row(self, worker: int) -> memoryview:
         """One worker's words, to read and to write."""
@@ -27,4 +65,4 @@ class Stats:
 
     def total(self, word: int) -> int:
         """One word, summed over the workers."""
-        return sum(self._words[word::LENGTH])
+        return sum(self._words[word : self.workers * LENGTH : LENGTH])

@@ -60,3 +60,9 @@ def _read(path: bytes) -> bytes:
         return os.read(fd, 8192)
     finally:
         os.close(fd)
+
+
+def anonymous_bytes() -> int:
+    """Anonymous memory of this process that is resident, what it still shares with its parent included (proc(5) statm)."""
+    fields = _read(b"/proc/self/statm").split()
+    return (int(fields[1]) - int(fields[2])) * os.sysconf("SC_PAGE_SIZE")

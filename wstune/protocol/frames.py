@@ -115,6 +115,7 @@ class Receiver:
         "_tail",
         "_type",
         "closed",
+        "frames",
     )
 
     def __init__(self, role: str, max_message: int = MAX_MESSAGE) -> None:
@@ -126,6 +127,7 @@ class Receiver:
         self._masked = role == "server"
         self._max = max_message
         self.closed = False  # a CLOSE came: whatever follows is not looked at (§5.5.1)
+        self.frames = 0  # that were read to their end, of any kind: a flood may be of frames that complete nothing
         self._error: tuple[int, str] | None = None
         self._head = bytearray()  # of a header, what has come: at most 14 bytes
         self._remaining = -1  # payload bytes of the present frame still to come; -1 between frames
@@ -265,6 +267,7 @@ class Receiver:
 
     def _end_of_frame(self, out: list[tuple[int, bytes]]) -> None:
         opcode = self._opcode
+        self.frames += 1
         if opcode >= CLOSE:
             payload = bytes(self._control)
             self._control.clear()
