@@ -168,6 +168,7 @@ TUNABLES: tuple[Tunable, ...] = (
         maximum=_INT_MAX,
         order=43,
         writable_in_netns=True,
+        absent="not shown in this network namespace, which shares the host's",
     ),
     Tunable(
         name="net.ipv4.tcp_notsent_lowat",
