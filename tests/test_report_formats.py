@@ -11,7 +11,7 @@ from tests.samples import CHECKS
 from tests.samples_verify import CASES
 from wstune.actions.check import EXIT_CODES as CHECK_CODES
 from wstune.report.formats import FORMATS, Look, ReportFormat, exit_code, write_check, write_verify
-from wstune.report.json import Head
+from wstune.report.head import Head
 from wstune.verification import EXIT_CODES
 
 ELSEWHERE = {ReportFormat.TERMINAL, ReportFormat.JSON}

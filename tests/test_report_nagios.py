@@ -12,7 +12,7 @@ from tests.samples_verify import CASES
 from wstune.model import Operator, Severity
 from wstune.report import nagios
 from wstune.report.formats import Look
-from wstune.report.json import Head
+from wstune.report.head import Head
 
 HEAD = Head("check", "2026-11-24T05:00:00Z", None, ("check", "sample"), 1)
 

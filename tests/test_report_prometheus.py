@@ -13,7 +13,7 @@ from tests.samples_verify import CASES
 from wstune.model import Operator, Outcome
 from wstune.report import prometheus
 from wstune.report.formats import Look
-from wstune.report.json import Head
+from wstune.report.head import Head
 
 HEAD = Head("check", "2026-11-24T05:00:00Z", None, ("check", "sample"), 1)
 Series = dict[tuple[str, frozenset[tuple[str, str]]], float]

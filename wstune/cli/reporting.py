@@ -16,7 +16,7 @@ from wstune.report.formats import Look, ReportFormat, exit_code, write_check, wr
 
 if TYPE_CHECKING:
     from wstune.model import CheckReport
-    from wstune.report.json import Head
+    from wstune.report.head import Head
     from wstune.verification import VerifyReport
 
 
@@ -66,7 +66,7 @@ def deliver_verify(
 
 
 def _head(command: str, started: str, boot_id: str | None, code: int) -> Head:
-    from wstune.report.json import Head
+    from wstune.report.head import Head
 
     return Head(command, started, boot_id, tuple(sys.argv[1:]), code)
 

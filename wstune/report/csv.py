@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from wstune.model import CheckReport, Requirement
     from wstune.report.formats import Look
-    from wstune.report.json import Head
+    from wstune.report.head import Head
     from wstune.verification import VerifyReport
 
 FINDINGS = ("tunable", "outcome", "severity", "live", "operator", "required", "effect", "why", "note", "fix")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from wstune.model import CheckReport
-    from wstune.report.json import Head
+    from wstune.report.head import Head
     from wstune.verification import VerifyReport
 
     Check = Callable[[CheckReport, Head, "Look"], str]

@@ -7,11 +7,11 @@ for "no limit", since LONG_MAX does not survive as a number in every reader.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 from wstune import __version__
 from wstune.model import Capacity, CapacityLimit, CheckReport, Finding, HostFacts, Reading, Requirement
+from wstune.report.head import Head as Head
 from wstune.values import Kind, Value
 
 SCHEMA = 1
@@ -20,25 +20,9 @@ SCHEMA = 1
 Document = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
-    """What every document says of the run that made it.
-
-    Attributes:
-        started_at: UTC, ISO 8601 with `Z`, to the second.
-        boot_id: of the host that was looked at, None where it could not be read.
-        argv: the command line without the program's name.
-    """
-
-    command: str
-    started_at: str
-    boot_id: str | None
-    argv: tuple[str, ...]
-    exit_code: int
-
-
 def dumps(document: Document) -> str:
     """The text of a document: indented, not sorted, non-ASCII as it is, ending in a newline."""
+
     return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 

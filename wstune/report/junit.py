@@ -18,7 +18,7 @@ from wstune.report.words import counted, demand_text, host_text, reading_text, r
 if TYPE_CHECKING:
     from wstune.model import CheckReport
     from wstune.report.formats import Look
-    from wstune.report.json import Head
+    from wstune.report.head import Head
     from wstune.verification import VerifyReport
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -12,7 +12,7 @@ from wstune.report.words import count, counted, demand_text, host_text, reading_
 if TYPE_CHECKING:
     from wstune.model import CheckReport
     from wstune.report.formats import Look
-    from wstune.report.json import Head
+    from wstune.report.head import Head
     from wstune.verification import Percentiles, VerifyReport
 
 _MARKS = {

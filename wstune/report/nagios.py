@@ -14,7 +14,7 @@ from wstune.values import Kind
 
 if TYPE_CHECKING:
     from wstune.report.formats import Look
-    from wstune.report.json import Head
+    from wstune.report.head import Head
     from wstune.verification import VerifyReport
 
 STATES = ("OK", "WARNING", "CRITICAL", "UNKNOWN")

@@ -17,7 +17,7 @@ from wstune.values import Kind, Value
 if TYPE_CHECKING:
     from wstune.model import CapacityLimit, CheckReport
     from wstune.report.formats import Look
-    from wstune.report.json import Head
+    from wstune.report.head import Head
     from wstune.verification import Canary, Fanout, Percentiles, VerifyReport
 
 CHECK_VERDICTS = ("ready", "not-ready", "inconclusive")
