@@ -8,12 +8,12 @@ cgroup namespace nothing can be seen: a container's limit set by its parent grou
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from wstune.host.files import Root, is_decimal, printable
 from wstune.host.sysctl import absence_of
 from wstune.model import Absence, Reading
-from wstune.values import UNLIMITED, Kind, make
+from wstune.values import Kind, parse
 
 MEMORY = "memory"
 PIDS = "pids"
@@ -28,8 +28,7 @@ _NO_LIMIT_FROM = 1 << 62
 """v1 shows no limit as LONG_MAX rounded down to a page: 9223372036854771712 with pages of 4 KB."""
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
+class Level(NamedTuple):
     """One group on the way up.
 
     Attributes:
@@ -52,8 +51,7 @@ class Level:
         return max(0, self.limit - self.usage + self.reclaimable)
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(NamedTuple):
     """A controller as one process sees it: its own group first, then each above it that is visible."""
 
     controller: str
@@ -116,8 +114,8 @@ def read_limit(root: Root, name: str, pid: int | None = None) -> Reading:
     if isinstance(found, Reading):
         return found
     tightest = found.tightest
-    limit = UNLIMITED if tightest is None or tightest.limit is None else tightest.limit
-    return Reading(make(Kind.INTEGER, limit))
+    limit = None if tightest is None else tightest.limit
+    return Reading(parse(Kind.INTEGER, "max" if limit is None else str(limit)))
 
 
 def guarded(root: Root, pid: int | None = None) -> tuple[tuple[int, str, str], ...]:

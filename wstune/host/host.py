@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import replace
 
 from wstune.host import cgroup, kernel, memory, rlimits
 from wstune.host.files import Root, words
 from wstune.host.sysctl import absence_of, parsed, path_of, read_sysctl
 from wstune.host.usage import CONNTRACK_COUNT, Usage, first_number, read_usage
 from wstune.model import Absence, HostFacts, Reading, Store, Tunable
-from wstune.values import Kind, make
+from wstune.values import UNLIMITED, Kind, make, parse
 
 
 class Host:
@@ -74,7 +73,10 @@ class Host:
     def _rlimit(self, name: str) -> Reading:
         """`nofile` is the hard limit, `nofile.soft` and `nproc` the soft one, which is what the kernel goes by."""
         found = rlimits.limit(self.root, name.partition(".")[0], self.pid)
-        return found if isinstance(found, Reading) else Reading(make(Kind.INTEGER, found[name == "nofile"]))
+        if isinstance(found, Reading):
+            return found
+        number = found[name == "nofile"]
+        return Reading(parse(Kind.INTEGER, "unlimited" if number >= UNLIMITED else str(number)))
 
     def _memory_total(self) -> Reading:
         """`memory.total`: MemTotal of /proc/meminfo, in bytes."""
@@ -126,7 +128,7 @@ class Host:
             text = read_files(pid, (CONNTRACK_COUNT,))[CONNTRACK_COUNT]
         except OSError:
             text = ""
-        return replace(usage, conntrack_count=None if isinstance(text, OSError) else first_number(text))
+        return usage._replace(conntrack_count=None if isinstance(text, OSError) else first_number(text))
 
     def _initial_netns(self) -> bool | None:
         """Of `pid`: when it is known not to be in ours, and ours is the initial one, its own is not."""

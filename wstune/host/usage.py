@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from wstune.host.counters import sockstat
 from wstune.host.files import Root, is_decimal
@@ -10,8 +10,7 @@ from wstune.host.files import Root, is_decimal
 CONNTRACK_COUNT = "/proc/sys/net/netfilter/nf_conntrack_count"
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):  # a fifth of a dataclass's start-up
     """Present load; None where it could not be read.
 
     Attributes:
