@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import importlib.util
 import os
 import sys
 from collections.abc import Sequence
@@ -29,7 +28,6 @@ VERBS = {
     "rollback": "rollback",
     "history": "history",
     "verify": "verify",
-    "serve": "serve",
     "explain": "explain",
     "profiles": "profiles",
 }
@@ -46,7 +44,7 @@ class Verbs(TyperGroup):
     """The commands, each imported when it is asked for."""
 
     def list_commands(self, ctx: Context) -> list[str]:
-        return [name for name in VERBS if importlib.util.find_spec(f"wstune.cli.{VERBS[name]}")]
+        return list(VERBS)
 
     def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
         if cmd_name not in VERBS:
