@@ -72,7 +72,7 @@ def _what(act: Act) -> str:
         case ActKind.SYSCTL:
             return f"{act.target}: {shown(act.before)} → {shown(act.after)}"
         case ActKind.RLIMIT:
-            return f"nofile of process {act.target.partition(':')[0]}: {act.before} → {act.after}"
+            return f"{act.label}: {act.before} → {act.after}"
         case ActKind.FILE:
             return f"{act.target}: {'changed' if act.before else 'made'}"
         case ActKind.DIRECTORY:

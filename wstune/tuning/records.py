@@ -88,6 +88,11 @@ class Act:
     """For files: what undoing this act left in the file, "" when that is nothing."""
 
     @property
+    def label(self) -> str:
+        """The target in words."""
+        return f"nofile of process {self.target.partition(':')[0]}" if self.kind is ActKind.RLIMIT else self.target
+
+    @property
     def stands(self) -> bool:
         """Whether it may still have an effect on the host."""
         return not self.undone

@@ -82,7 +82,7 @@ def _undo_act(scene: Scene, txn: Transaction, act: Act, result: Undone) -> None:
         verdict = takers[act.kind]()
     except (OSError, PrivilegeError) as error:
         verdict = Verdict("failed", words(error) if isinstance(error, OSError) else str(error))
-    getattr(result, "restored" if verdict.how == "already" else verdict.how).append((act.target, verdict.words))
+    getattr(result, "restored" if verdict.how == "already" else verdict.how).append((act.label, verdict.words))
     if verdict.how in ("failed", "drifted"):
         return
     record = {"type": "undone", "txn": txn.id, "n": act.number, "how": verdict.how}
@@ -93,7 +93,7 @@ def _undo_act(scene: Scene, txn: Transaction, act: Act, result: Undone) -> None:
     try:
         scene.journal.append(record)
     except OSError as error:
-        result.failed.append((act.target, f"taken back, but the journal could not be written: {words(error)}"))
+        result.failed.append((act.label, f"taken back, but the journal could not be written: {words(error)}"))
 
 
 def _sysctl(scene: Scene, txn: Transaction, act: Act, links: list[Link], index: int) -> Verdict:
