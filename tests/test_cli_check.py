@@ -151,6 +151,22 @@ def test_without_root_it_reads_what_can_be_read() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
+def test_a_terminal_that_cannot_show_it_all(encoding: str) -> None:
+    """Where ≥ cannot be written, a question mark stands for it; the verdict and the exit code are the same."""
+    done = subprocess.run(
+        [sys.executable, "-m", "wstune", "check", "--root", VM],
+        capture_output=True,
+        text=True,
+        encoding=encoding,
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+    )
+    assert done.returncode == 1, done.stderr
+    assert "? 106,024" in done.stdout
+
+
 def test_it_imports_no_more_than_it_needs() -> None:
     """None of what costs start-up and serves other verbs is imported: 0.2 s is what `check` has in all."""
     code = (

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -92,6 +93,9 @@ def _root(
 
 def main() -> NoReturn:
     """The entry point `wstune`."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that cannot show ≥ shows ?, not a traceback
     code = run(sys.argv[1:])
     sys.exit(close_quietly(code))
 

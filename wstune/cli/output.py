@@ -96,12 +96,12 @@ def _special(path: Path) -> bool:
 
 def _write_atomically(path: Path, text: str) -> None:
     if _special(path):
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
         return
     path = path.resolve()  # a symbolic link keeps pointing where it does
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("w") as stream:
+        with temporary.open("w", encoding="utf-8") as stream:
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
