@@ -13,6 +13,7 @@ from wstune.model import (
     Absence,
     Effect,
     Finding,
+    HostFacts,
     Operator,
     Outcome,
     Persisted,
@@ -183,14 +184,14 @@ def test_every_absence_has_a_sentence() -> None:
         (
             requirement("nofile", Operator.AT_LEAST, "106024"),
             readings(nofile="20000", fs__nr_open="1048576"),
-            "run 6 or more server processes (20000 files each), or as root: ulimit -n 106024 (LimitNOFILE=106024 in its "
-            "unit)",
+            "run 6 or more server processes (20000 files each), or as root: ulimit -n 106024 "
+            "(LimitNOFILE=106024 in its unit)",
         ),
         (
             requirement("nofile", Operator.AT_LEAST, "106024"),
             readings(nofile="20000", fs__nr_open="100000"),
-            "run 6 or more server processes (20000 files each), or sysctl -w fs.nr_open=106024, then as root: ulimit -n "
-            "106024 (LimitNOFILE=106024 in its unit)",
+            "run 6 or more server processes (20000 files each), or sysctl -w fs.nr_open=106024, then as root: "
+            "ulimit -n 106024 (LimitNOFILE=106024 in its unit)",
         ),
         (
             requirement("nofile", Operator.AT_LEAST, "106024"),
@@ -225,6 +226,27 @@ def test_fix_counts_processes_for_the_role() -> None:
     assert "run 6 or more generator processes" in one(required, have, role=Role.GENERATOR).fix
     assert "run 12 or more proxy processes" in one(required, have, role=Role.PROXY).fix
     assert one(required, have, processes=6).fix.startswith("as root")
+
+
+@pytest.mark.parametrize(
+    ("facts", "fix"),
+    [
+        (HostFacts(), "or as root: ulimit -n 106024 (LimitNOFILE=106024 in its unit)"),
+        (HostFacts(euid=1000), "or as root: ulimit -n 106024 (LimitNOFILE=106024 in its unit)"),
+        (HostFacts(euid=0, capabilities=("CAP_SYS_RESOURCE",)), "or as root: ulimit -n 106024 "),
+        (
+            HostFacts(euid=0, capabilities=("CAP_NET_ADMIN",)),
+            "or have it started with nofile=106024: root has no CAP_SYS_RESOURCE here and cannot raise it",
+        ),
+        (HostFacts(euid=0, container="docker"), "or start the container with --ulimit nofile=106024"),
+    ],
+)
+def test_fix_is_one_that_the_host_permits(facts: HostFacts, fix: str) -> None:
+    """Root without CAP_SYS_RESOURCE, or inside a container, is not told to raise what it cannot."""
+    required, have = requirement("nofile", Operator.AT_LEAST, "106024"), readings(nofile="20000")
+    (finding,) = judge(profile(required), have, role=Role.SERVER, facts=facts)
+    assert finding.fix.startswith("run 6 or more server processes (20000 files each), ")
+    assert fix in finding.fix
 
 
 def test_lowering_is_told_and_not_advised() -> None:

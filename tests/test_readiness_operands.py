@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from wstune.errors import ProfileError
-from wstune.model import Requirement
+from wstune.errors import InconclusiveError, ProfileError
+from wstune.model import Operator, Requirement
 from wstune.readiness.profiles import Target, resolve
 from wstune.tunables import CATALOGUE
 from wstune.values import UNLIMITED
@@ -113,3 +115,34 @@ def test_field_suggestion() -> None:
     with pytest.raises(ProfileError) as caught:
         required(RMEM, "at_least = {defualt = 5}")
     assert caught.value.tip == "did you mean default?"
+
+
+ATOM = st.sampled_from(
+    ["1", "0", "-7", "65535", "99999999999", "1.5", "true", "'1'", "'1 2 3'", "'8080-8090'", "'max'", "''", "'\\t'",
+     "{expr = 'connections'}", "{expr = 'ram_bytes // page_size'}", "{expr = '1 //'}", "{expr = 'cpus'}", "1979-05-27"]
+)  # fmt: skip
+OPERAND = st.recursive(
+    ATOM,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4).map(lambda items: f"[{', '.join(items)}]"),
+        st.dictionaries(st.sampled_from(["min", "default", "pressure", "max", "low", "high"]), inner, max_size=3).map(
+            lambda table: "{" + ", ".join(f"{key} = {value}" for key, value in table.items()) + "}"
+        ),
+    ),
+    max_leaves=6,
+)
+
+
+@given(st.sampled_from(sorted(CATALOGUE)), st.sampled_from([each.value for each in Operator]), OPERAND)
+def test_any_operand(tunable: str, operator: str, operand: str) -> None:
+    """Whatever stands after an operator, it is a value of the tunable's kind or a ProfileError in its table."""
+    try:
+        values = required(tunable, f"{operator} = {operand}").operands
+    except ProfileError as error:
+        where = error.where
+    except InconclusiveError:  # the number of CPUs is not known to the target of these tests
+        return
+    else:
+        assert {value.kind for value in values} == {CATALOGUE[tunable].kind}
+        return
+    assert where in ("p.toml:3", "p.toml:4", "p.toml:5")

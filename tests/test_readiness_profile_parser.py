@@ -53,7 +53,8 @@ def test_good() -> None:
     assert first.why == "a reason over two lines"
     assert first.where.endswith(":10")
     assert first.operand_where.endswith(":12")
-    assert (second.severity, second.roles, second.refs) == (Severity.WARN, {Role.GENERATOR, Role.BOTH}, ("tcp(7)",))
+    assert (second.severity, second.refs) == (Severity.WARN, ("tcp(7)",))
+    assert second.roles == {Role.GENERATOR, Role.BOTH}
 
 
 RULE = 'schema = 1\n[[require]]\ntunable = "fs.file-max"\nat_least = 1\nwhy = "x"\n'
@@ -136,6 +137,15 @@ def test_same_tunable_for_other_roles() -> None:
     assert len(parse_profile(text, "p.toml").rules) == 2
 
 
+def mistake(text: str) -> int:
+    """The line of the mistake, 0 when there is none."""
+    try:
+        parse_profile(text, "p.toml")
+    except ProfileError as error:
+        return int(error.where.removeprefix("p.toml:"))
+    return 0
+
+
 TOML = st.recursive(
     st.sampled_from(["1", "-5", "1.5", "true", "'x'", "''", "1979-05-27", '"""\n"""', "inf", "'server'", "'warn'"]),
     lambda inner: st.one_of(
@@ -156,16 +166,10 @@ def test_any_toml(top: list[tuple[str, str]], rule: list[tuple[str, str]]) -> No
     """Whatever a file holds, it is a profile or a ProfileError on one of its lines."""
     text = "schema = 1\n" + "".join(f"{key} = {value}\n" for key, value in top) + "[[require]]\n"
     text += "".join(f"{key} = {value}\n" for key, value in rule)
-    try:
-        parse_profile(text, "p.toml")
-    except ProfileError as error:
-        assert 1 <= int(error.where.removeprefix("p.toml:")) <= text.count("\n") + 1
+    assert mistake(text) in range(text.count("\n") + 2)
 
 
 @given(st.text(max_size=200))
 def test_any_text(text: str) -> None:
     """Any text is a profile or a ProfileError."""
-    try:
-        parse_profile(text, "p.toml")
-    except ProfileError as error:
-        assert error.where.startswith("p.toml:")
+    assert mistake(text) in range(text.count("\n") + 2)

@@ -203,7 +203,7 @@ def test_setting_suggestion() -> None:
 
 
 def test_unknown_machine() -> None:
-    """Where the machine's memory is needed and unknown the answer is inconclusive; where it is not needed, there is one."""
+    """Where the machine's memory is needed and unknown the answer is inconclusive; elsewhere there is one."""
     text = BASE + rule("net.ipv4.tcp_mem", "at_most = {max = {expr = 'ram_bytes // page_size'}}")
     with pytest.raises(InconclusiveError, match="ram_bytes of this machine could not be read"):
         resolved({"lib/mine.toml": text}, target=Target())

@@ -55,7 +55,8 @@ def run_check(
     readings = host.read_all(CATALOGUE[name] for name in names)
     usage = host.usage()
     idle = not_in_force(usage.conntrack_count)
-    findings = judge(resolved, readings, role=end, refused=_refused(resolved, readings, end, host), inactive=idle)
+    answers = _refused(resolved, readings, end, host)
+    findings = judge(resolved, readings, role=end, refused=answers, inactive=idle, facts=facts)
     spread, wanted_connections = resolved.variables["processes"], resolved.variables["connections"]
 
     def holds(role: Role) -> Capacity:

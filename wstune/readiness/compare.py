@@ -9,7 +9,6 @@ from __future__ import annotations
 from wstune.model import Effect, Operator, Requirement, Tunable
 from wstune.values import Kind, Value, make, merged
 
-
 _UNORDERED = ("switch", "policy", "port")
 """Units whose numbers are names: 2 is not more than 1."""
 

@@ -13,6 +13,7 @@ from wstune.model import (
     Absence,
     Effect,
     Finding,
+    HostFacts,
     Operator,
     Outcome,
     Persisted,
@@ -22,14 +23,11 @@ from wstune.model import (
     Role,
     Severity,
     Store,
-    Tunable,
 )
+from wstune.readiness.advice import NOT_READ, Scene, absence_note, fix, note
 from wstune.readiness.compare import demanded_value, effect, satisfied
-from wstune.readiness.constants import OWN_FILES, processes_needed
 from wstune.tunables import CATALOGUE
-from wstune.values import Kind, Value
-
-NOT_READ = Reading(absence=Absence.UNREADABLE, why="it was not read")
+from wstune.values import Value
 
 
 def applicable(profile: Profile, role: Role) -> tuple[Requirement, ...]:
@@ -57,6 +55,7 @@ def judge(
     refused: Mapping[str, str | None] | None = None,
     persisted: Mapping[str, Persisted] | None = None,
     inactive: Mapping[str, str] | None = None,
+    facts: HostFacts | None = None,
 ) -> tuple[Finding, ...]:
     """One finding for each requirement on that end of the connection, in the profile's order.
 
@@ -67,11 +66,12 @@ def judge(
         persisted: the values that win at the next boot, as far as they are known.
         inactive: limits that are there but not in force, with the reason: `not_in_force` knows them. Not meeting one
             is not applicable instead of a failure.
+        facts: what the host is, so that no fix is advised that it does not permit.
     """
+    scene = Scene(profile, readings, role, refused or {}, facts or HostFacts())
     found = []
     for requirement in applicable(profile, role):
-        next_boot = (persisted or {}).get(requirement.tunable)
-        finding = _finding(requirement, profile, readings, role, refused or {}, next_boot)
+        finding = _finding(requirement, scene, (persisted or {}).get(requirement.tunable))
         reason = (inactive or {}).get(requirement.tunable, "")
         if reason and finding.outcome in (Outcome.FAIL, Outcome.WARN):
             finding = replace(finding, outcome=Outcome.NOT_APPLICABLE, fix="", note=reason)
@@ -121,37 +121,23 @@ def values_to_try(profile: Profile, readings: Mapping[str, Reading], *, role: Ro
     return {name: str(value) for name, value in found.items()}
 
 
-def _finding(
-    requirement: Requirement,
-    profile: Profile,
-    readings: Mapping[str, Reading],
-    role: Role,
-    refused: Mapping[str, str | None],
-    persisted: Persisted | None,
-) -> Finding:
+def _finding(requirement: Requirement, scene: Scene, persisted: Persisted | None) -> Finding:
     tunable = CATALOGUE[requirement.tunable]
-    reading = readings.get(tunable.name, NOT_READ)
-    demanded = demanded_value(requirement, reading.value)
-    errno = refused.get(tunable.name)
+    reading = scene.readings.get(tunable.name, NOT_READ)
+    outcome, what, advice, remark = Outcome.PASS, Effect.NOTHING, "", ""
     if reading.value is None:
-        known = Effect.REFUSED if errno else Effect.UNKNOWN
-        outcome, what, fix, note = _absent(reading), known, "", _absence_note(tunable, reading)
-    elif satisfied(requirement, reading.value):
-        outcome, what, fix, note = Outcome.PASS, Effect.NOTHING, "", ""
-    else:
-        assert demanded is not None  # noqa: S101  a live value always has one
+        outcome = Outcome.NOT_APPLICABLE if reading.absence is Absence.ABSENT else Outcome.UNKNOWN
+        what = Effect.REFUSED if scene.refused.get(tunable.name) else Effect.UNKNOWN
+        remark = absence_note(tunable, reading)
+    elif not satisfied(requirement, reading.value):
         outcome = Outcome.FAIL if requirement.severity is Severity.ERROR else Outcome.WARN
-        what = effect(tunable, reading.value, demanded, errno) if tunable.store is not Store.MACHINE else Effect.UNKNOWN
-        note = _note(requirement, tunable, reading.value, demanded, what, errno)
-        fix = (
-            ""
-            if what is Effect.REFUSED
-            else _fix(
-                tunable, reading.value, demanded, profile, readings, role, requirement.operator is Operator.AT_LEAST
-            )
-        )
-        if what is Effect.LOWERS and requirement.operator is Operator.EQUALS:
-            fix = ""
+        demanded = demanded_value(requirement, reading.value) or reading.value
+        what = Effect.UNKNOWN
+        if tunable.store is not Store.MACHINE:
+            what = effect(tunable, reading.value, demanded, scene.refused.get(tunable.name))
+        remark = note(scene, requirement, reading.value, demanded, what)
+        if what is not Effect.REFUSED and not (what is Effect.LOWERS and requirement.operator is Operator.EQUALS):
+            advice = fix(scene, requirement, reading.value, demanded)
     return Finding(
         tunable=tunable.name,
         store=tunable.store,
@@ -160,90 +146,9 @@ def _finding(
         live=reading,
         requirement=requirement,
         why=requirement.why,
-        fix=fix,
+        fix=advice,
         effect=what,
         persisted=persisted,
         survives_reboot=satisfied(requirement, persisted.value) if persisted else None,
-        note=note,
+        note=remark,
     )
-
-
-def _absent(reading: Reading) -> Outcome:
-    return Outcome.NOT_APPLICABLE if reading.absence is Absence.ABSENT else Outcome.UNKNOWN
-
-
-def _absence_note(tunable: Tunable, reading: Reading) -> str:
-    if reading.absence is Absence.ABSENT:
-        return tunable.absent or "absent here: the host decides"
-    return reading.why or "it could not be read"
-
-
-def _note(
-    requirement: Requirement, tunable: Tunable, live: Value, demanded: Value, what: Effect, errno: str | None
-) -> str:
-    """What else should be known about a demand that is not met."""
-    notes = []
-    match what:
-        case Effect.REFUSED if errno:
-            notes.append(f"this kernel answers {errno} to {str(demanded)!r}")
-        case Effect.REFUSED:
-            notes.append("nobody can write it" if tunable.read_only else f"no kernel accepts {str(demanded)!r}")
-        case Effect.LOWERS:
-            notes.append(
-                f"would lower {_shown(live)} to {_shown(demanded)}, which `apply` does with --allow-lower only"
-            )
-        case Effect.CHANGES if tunable.kind in (Kind.TRIPLE, Kind.RANGE):
-            notes.append(f"would raise a part of {_shown(live)} and lower another")
-    if requirement.operator is Operator.EQUALS and not tunable.caps:
-        notes.append("the number of connections does not depend on it")
-    if tunable.latched and tunable.store is Store.SYSCTL and what in (Effect.RAISES, Effect.CHANGES):
-        notes.append(f"takes effect {tunable.latched}")
-    return "; ".join(notes)
-
-
-def _shown(value: Value) -> str:
-    return "unlimited" if value.unlimited else str(value)
-
-
-def _fix(
-    tunable: Tunable,
-    live: Value,
-    demanded: Value,
-    profile: Profile,
-    readings: Mapping[str, Reading],
-    role: Role,
-    shardable: bool,
-) -> str:
-    """One line to paste, or to act on where no line would do."""
-    match tunable.store, tunable.name:
-        case Store.SYSCTL, name:
-            text = str(demanded)
-            return f"sysctl -w {name}={text!r}" if " " in text or not text else f"sysctl -w {name}={text}"
-        case Store.RLIMIT, "nofile":
-            return _fix_nofile(live.number, demanded.number, profile, readings, role if shardable else None)
-        case Store.RLIMIT, "nofile.soft":
-            hard = readings.get("nofile", NOT_READ).value
-            if hard is None or hard.number >= demanded.number:
-                return f"ulimit -S -n {demanded} in the shell that starts it (LimitNOFILE={demanded} in its unit)"
-            return f"raise nofile, the hard limit, first: it is {_shown(hard)}"
-        case Store.RLIMIT, name:
-            return f"as root: prlimit --pid PID --{name}={demanded}; Limit{name.upper()}={demanded} in its unit"
-        case Store.CGROUP, "cgroup.memory.max":
-            return f"MemoryMax={demanded} in its unit; docker run --memory {demanded}"
-        case Store.CGROUP, _:
-            return f"TasksMax={demanded} in its unit; docker run --pids-limit {demanded}"
-        case Store.MACHINE, _:
-            return f"a machine with {-(-demanded.number // 2**20):,} MiB of memory, or fewer connections on this one"
-
-
-def _fix_nofile(live: int, demanded: int, profile: Profile, readings: Mapping[str, Reading], role: Role | None) -> str:
-    """More processes get round the limit of one (`role`: of what); raising it takes root, and nr_open above it."""
-    nr_open = readings.get("fs.nr_open", NOT_READ).value
-    first = f"sysctl -w fs.nr_open={demanded}, then " if nr_open and nr_open.number < demanded else ""
-    raising = f"{first}as root: ulimit -n {demanded} (LimitNOFILE={demanded} in its unit)"
-    ends = 2 if role is Role.PROXY else 1
-    needed = processes_needed(profile.variables.get("connections", 0) * ends, live)
-    if role is None or needed is None or needed <= profile.variables.get("processes", 1) or live <= OWN_FILES:
-        return raising
-    noun = {Role.GENERATOR: "generator", Role.PROXY: "proxy"}.get(role, "server")
-    return f"run {needed} or more {noun} processes ({live} files each), or {raising}"
