@@ -1,4 +1,4 @@
-"""The vocabulary: a Profile lists Requirements on Tunables, a Host gives Readings, judge makes Findings, plan makes Changes.
+"""The vocabulary: a Profile lists Requirements on Tunables, a Host gives Readings, judge makes Findings, plan Changes.
 
 Only data: nothing here reads, decides or writes.
 """
@@ -61,7 +61,7 @@ class Severity(Enum):
 class Outcome(Enum):
     """What judging a requirement came to."""
 
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105  no password
     FAIL = "fail"
     WARN = "warn"
     UNKNOWN = "unknown"

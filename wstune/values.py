@@ -141,7 +141,7 @@ def parse_size(text: str) -> int:
     match = _SIZE.fullmatch(text.strip())
     if not match:
         raise ValueError(f"got {text!r}, expected a size such as 16K, 512M or 64G")
-    return round(float(match[1]) * 1024 ** " KMGT".index(match[2].upper() or " "))
+    return round(float(match[1]) * (1 << 10 * " KMGT".index(match[2].upper() or " ")))
 
 
 def _integers(raw: str, count: int, expected: str) -> tuple[int, ...]:

@@ -63,6 +63,6 @@ def _read(path: bytes) -> bytes:
 
 
 def anonymous_bytes() -> int:
-    """Anonymous memory of this process that is resident, what it still shares with its parent included (proc(5) statm)."""
+    """Resident anonymous memory of this process, what it still shares with its parent included (proc(5) statm)."""
     fields = _read(b"/proc/self/statm").split()
     return (int(fields[1]) - int(fields[2])) * os.sysconf("SC_PAGE_SIZE")
