@@ -41,11 +41,9 @@ class Opening(Talk):
 
     Attributes:
         shells: requests without their keys → the room's name. What was once parsed and allowed need not be again.
-        most: connections that this worker may have.
     """
 
     listener = -1
-    most = 0
     accept_again = 0.0
     draining = False
     shells: dict[bytes, bytes]
@@ -143,6 +141,11 @@ class Opening(Talk):
         if rest and self.states[fd] == OPEN:
             self.receive(fd, rest)
 
+    def full(self) -> bool:
+        """Whether there are as many connections as are allowed."""
+        here, most = self.options.worker_connections, self.options.max_connections
+        return self.row[s.CONNECTIONS] >= here > 0 or (most > 0 and self.stats.total(s.CONNECTIONS) >= most)
+
     def room_for(self, request: handshake.Request) -> int:
         """The room that a request asks for by its path. Raises HandshakeError."""
         name = http.room_name(request.target)
@@ -151,7 +154,7 @@ class Opening(Talk):
         http.check_origin(request, self.options)
         if self.draining:
             raise handshake.HandshakeError(503, "the server is going away")
-        if self.row[s.CONNECTIONS] >= self.most > 0:
+        if self.full():
             raise handshake.HandshakeError(503, "there are as many connections as are allowed")
         try:
             return self.rooms.number(name)

@@ -15,7 +15,8 @@ class Options:
     """Sizes in bytes, times in seconds; 0 of a bound means that there is none.
 
     Attributes:
-        max_connections: of one worker; 0: as many as there are descriptors.
+        max_connections: of all workers together.
+        worker_connections: of one worker, so that descriptors are left for whoever must be refused.
         max_rooms: of one worker.
         max_message: payload of a message.
         send_buffer: what is kept for a connection whose peer does not read.
@@ -56,10 +57,12 @@ class Options:
         "reset_on_close",
         "send_buffer",
         "tls",
+        "worker_connections",
     )
 
     def __init__(self, **chosen: object) -> None:
         self.max_connections = 0
+        self.worker_connections = 0
         self.max_rooms = 1024
         self.max_message = 65_536
         self.send_buffer = 262_144

@@ -12,6 +12,7 @@ import socket
 import sys
 
 from wstune.chat import stats as s
+from wstune.chat.listeners import configure
 from wstune.chat.options import Options
 from wstune.chat.systemd import notify
 from wstune.chat.workers import Supervisor
@@ -28,7 +29,7 @@ def main() -> None:
 
         options.tls = context(plan["cert"], plan["key"])
     worker.raise_nofile()
-    given = [socket.socket(fileno=fd) for fd in plan["given"]]
+    given = _given(plan["given"], options)
     for fd in plan["held"]:  # bound, not listening: they have kept the port for us while this program was started
         os.set_inheritable(fd, False)
     supervisor = Supervisor(
@@ -46,6 +47,15 @@ def main() -> None:
         signals.clear()
     notify("STOPPING=1")
     supervisor.drain(lambda: signals.count > 1)
+
+
+def _given(descriptors: list[int], options: Options) -> list[socket.socket]:
+    """The sockets that systemd has bound, with what connections inherit set on them."""
+    sockets = [socket.socket(fileno=fd) for fd in descriptors]
+    for one in sockets:
+        one.set_inheritable(False)
+        configure(one, options)
+    return sockets
 
 
 class _Signals:

@@ -46,7 +46,6 @@ class Worker(Opening):
     ) -> None:
         super().__init__(bus, stats, index, options, presence)
         self.listener = listener
-        self.most = options.max_connections
         self.shells = {}
         self.published = b""
         self.swept = 0
@@ -60,7 +59,7 @@ class Worker(Opening):
         listener, bus, row, states, shells = self.listener, self.bus, self.row, self.states, self.shells
         join, number_of, accept_value = self.rooms.join, self.rooms.number, handshake.accept_value
         head, tail = handshake.build_response(b"\0").split(b"\0")
-        most = self.most or 1 << 62
+        bounded = bool(self.options.max_connections or self.options.worker_connections)
         self.listen(True)
         register(bus, select.EPOLLIN)
         next_tick = time.monotonic() + _TICK
@@ -102,7 +101,11 @@ class Worker(Opening):
                         key = data[at + KEY_AT : at + KEY_END]
                         name = shells.get(data[:at] + data[at + KEY_END :])
                         try:
-                            if name is None or len(a2b_base64(key, strict_mode=True)) != 16 or row[0] >= most:
+                            if (
+                                name is None
+                                or len(a2b_base64(key, strict_mode=True)) != 16
+                                or (bounded and self.full())
+                            ):
                                 self.wait_for_request(fd, data)
                                 continue
                             join(fd, number_of(name))

@@ -29,6 +29,7 @@ VERBS = {
     "rollback": "rollback",
     "history": "history",
     "verify": "verify",
+    "serve": "serve",
     "explain": "explain",
     "profiles": "profiles",
 }
