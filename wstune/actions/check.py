@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from wstune.actions.profile import loader, target
@@ -158,7 +157,7 @@ def _enough_processes(
     ends = 2 if role is Role.PROXY else 1
     first = processes_needed(profile.variables["connections"] * ends, nofile.number)
     for number in range(first or 2, (first or 2) + _TRIES):
-        tried = resolve(name, load, target=replace(wanted, processes=number))
+        tried = resolve(name, load, target=wanted._replace(processes=number))
         if verdict(judge(tried, readings, role=role, inactive=idle)) == "ready":
             return number
     return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from wstune.model import Absence, Effect, HostFacts, Operator, Profile, Reading, Requirement, Role, Store, Tunable
 from wstune.readiness.constants import OWN_FILES, processes_needed
@@ -13,8 +13,7 @@ from wstune.values import Kind, Value
 NOT_READ = Reading(absence=Absence.UNREADABLE, why="it was not read")
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
+class Scene(NamedTuple):
     """What a requirement is judged against; the arguments of `judge`."""
 
     profile: Profile

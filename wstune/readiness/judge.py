@@ -82,7 +82,7 @@ def judge(
 def not_in_force(conntrack_count: int | None) -> dict[str, str]:
     """Limits that are there and cap nothing, with the reason: conntrack's, while nothing at all is tracked.
 
-    Where rules make it look, its count is never 0: the connection over which one looks is itself tracked.
+    Where rules make it look, any traffic at all is counted.
     """
     if conntrack_count != 0:
         return {}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 
 from wstune.errors import ProfileError
 from wstune.model import Operator
+from wstune.readiness.expressions import closest
 from wstune.readiness.profile_parser import Rule, expression_or_number
 from wstune.values import UNLIMITED, Kind, Value, make, parse
 
@@ -83,8 +83,8 @@ class _Reader:
             raise self.wrong(raw, f"[{', '.join(names)}], or {{{names[-1]} = …}}")
         for key in raw:
             if key not in names:
-                close = get_close_matches(key, names, n=1)
-                tip = f"did you mean {close[0]}?" if close else f"its fields: {', '.join(names)}"
+                close = closest(key, names)
+                tip = f"did you mean {close}?" if close else f"its fields: {', '.join(names)}"
                 raise ProfileError(self._rule.operand_where, f"{self._rule.tunable.name} has no field {key!r:.40}", tip)
         return tuple(self.number(raw[name]) if name in raw else None for name in names)
 

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import Any
+from typing import Any, NamedTuple
 
 from wstune.errors import ProfileError
 from wstune.model import Operator, Role, Severity, Tunable
+from wstune.readiness.expressions import closest
 from wstune.readiness.toml_lines import Key, key_lines
 from wstune.tunables import CATALOGUE, nearest
 from wstune.values import Kind
@@ -40,16 +39,14 @@ _KINDS: dict[Operator, tuple[Kind, ...]] = {
 """The kinds of value that each operator can compare."""
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
+class Definition(NamedTuple):
     """A variable of a profile: a number, or the text of an expression."""
 
     value: int | str
     where: str
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """A `[[require]]` table: its operand is still what TOML gave, with expressions not worked out."""
 
     tunable: Tunable
@@ -63,8 +60,7 @@ class Rule:
     operand_where: str
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """A profile as its own file has it."""
 
     name: str
@@ -251,8 +247,8 @@ def expression_or_number(value: object, where: str, what: str) -> int | str:
     if isinstance(value, dict) and set(value) == {"expr"} and isinstance(value["expr"], str):
         return value["expr"]
     tip = 'write a whole number, or {expr = "…"}'
-    if isinstance(value, dict) and "expr" not in value and (close := get_close_matches("expr", value, n=1)):
-        tip = f"did you mean expr? it says {close[0]}"
+    if isinstance(value, dict) and "expr" not in value and (close := closest("expr", value)):
+        tip = f"did you mean expr? it says {close}"
     raise ProfileError(where, f"{what}: got {value!r:.60}, expected an integer or an expression", tip)
 
 
@@ -270,6 +266,6 @@ def _texts(value: object, where: str, key: str) -> tuple[str, ...]:
 
 def _unknown(where: str, what: str, name: object, known: Iterable[str]) -> ProfileError:
     known = list(known)
-    close = get_close_matches(str(name), known, n=1)
-    tip = f"did you mean {close[0]}?" if close else f"known here: {', '.join(known)}"
+    close = closest(str(name), known)
+    tip = f"did you mean {close}?" if close else f"known here: {', '.join(known)}"
     return ProfileError(where, f"unknown {what} {name!r:.80}", tip)

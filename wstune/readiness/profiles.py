@@ -7,12 +7,11 @@ profile's own variables, never present load, so that a second apply finds nothin
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
+from typing import NamedTuple
 
 from wstune.errors import InconclusiveError, ProfileError, UsageError, WstuneError
 from wstune.model import Operator, Profile, Requirement, Role
-from wstune.readiness.expressions import ExpressionError, evaluate, names_in
+from wstune.readiness.expressions import ExpressionError, closest, evaluate, names_in
 from wstune.readiness.operands import operands
 from wstune.readiness.profile_parser import Definition, Rule, Source, parse_profile
 
@@ -24,13 +23,12 @@ Load = Callable[[str], tuple[str, str]]
 """From a profile's name or path to its text and how its file is called in messages."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """What a profile is resolved for; None means the profile's own default, or, for the machine, that it is unknown."""
 
     connections: int | None = None
     processes: int | None = None
-    settings: Mapping[str, int] = field(default_factory=dict)
+    settings: Mapping[str, int] = {}
     """Other variables of the profile, from `--set`."""
     ram_bytes: int | None = None
     page_size: int = 4096
@@ -103,7 +101,7 @@ def _overridden(rules: list[Rule], newer: tuple[Rule, ...]) -> list[Rule]:
             *(new.roles for new in newer if (new.tunable, new.operator) == (rule.tunable, rule.operator))
         )
         if rule.roles - taken:
-            kept.append(replace(rule, roles=rule.roles - taken))
+            kept.append(rule._replace(roles=rule.roles - taken))
     return [*kept, *newer]
 
 
@@ -117,8 +115,8 @@ class _Variables:
         self._given: dict[str, int] = {}
         for name, value in target.settings.items():
             if name not in self._definitions and name != "connections":
-                close = get_close_matches(name, self._definitions, n=1)
-                tip = f"did you mean {close[0]}?" if close else f"its variables: {', '.join(self._definitions)}"
+                close = closest(name, self._definitions)
+                tip = f"did you mean {close}?" if close else f"its variables: {', '.join(self._definitions)}"
                 raise UsageError(f"profile {source.name} has no variable named {name!r:.60}", tip)
             self._given[name] = value
         self._given |= {"connections": target.connections} if target.connections is not None else {}
