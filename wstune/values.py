@@ -16,9 +16,9 @@ UNLIMITED = 2**63 - 1
 _NO_LIMIT_FROM = 2**62
 """cgroup v1 rounds LONG_MAX down to a page (9223372036854771712), so anything this large means no limit."""
 
-_INTEGER = re.compile(r"[+-]?\d{1,20}")
-_COUNT = re.compile(r"(\d+(?:[_,]\d{3})*|\d+\.\d+)([kKM]?)")
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)([KMGT]?)i?B?", re.IGNORECASE)
+_INTEGER = re.compile(r"[+-]?\d{1,20}", re.ASCII)
+_COUNT = re.compile(r"(\d+(?:[_,]\d{3})*|\d+\.\d+)([kKM]?)", re.ASCII)
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)([KMGT]?)i?B?", re.IGNORECASE | re.ASCII)
 
 
 class Kind(Enum):
@@ -155,7 +155,7 @@ def _port_ranges(raw: str) -> tuple[int, ...]:
     numbers: list[int] = []
     for part in filter(None, re.split(r"[,\s]+", raw)):
         low, dash, high = part.partition("-")
-        if not (low.isdecimal() and (high.isdecimal() if dash else True)):
+        if not (part.isascii() and low.isdecimal() and (high.isdecimal() if dash else True)):
             raise ValueError(f"got {raw[:60]!r}, expected ports such as 3000,8000-8010")
         first, last = int(low), int(high or low)
         if not 0 <= first <= last <= 65535:

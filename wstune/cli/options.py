@@ -46,7 +46,7 @@ def processes(text: str) -> int:
 
 def pid(text: str) -> int:
     """The number behind --pid. Raises UsageError."""
-    if not text.isdecimal() or not 0 < int(text) < 2**31:
+    if not (text.isascii() and text.isdecimal()) or not 0 < int(text) < 2**31:
         raise UsageError(f"--pid {text}: expected the number of a running process", "ps -e lists them")
     return int(text)
 
