@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.conftest import ROOT
 from wstune.errors import ProfileError
 from wstune.model import Operator, Role, Severity
-from wstune.readiness.profile_parser import parse_profile
+from wstune.readiness.expressions import FUNCTIONS
+from wstune.readiness.profile_parser import MACHINE, RULE_KEYS, TOP_KEYS, parse_profile
+from wstune.readiness.profiles import Target, resolve
 
 GOOD = """\
 schema = 1
@@ -173,3 +178,18 @@ def test_any_toml(top: list[tuple[str, str]], rule: list[tuple[str, str]]) -> No
 def test_any_text(text: str) -> None:
     """Any text is a profile or a ProfileError."""
     assert mistake(text) in range(text.count("\n") + 2)
+
+
+def test_the_reference_is_complete() -> None:
+    """The page of the format names every key, operator, severity, role, function and variable; its example works."""
+    page = (ROOT / "docs/reference/profile-format.md").read_text()
+    named = set(re.findall(r"[a-z_0-9]+", page))
+    known: list[str] = [*TOP_KEYS, *RULE_KEYS, *FUNCTIONS, *MACHINE, "connections", "processes"]
+    known += [each.value for kind in (Operator, Severity, Role) for each in kind]
+    assert set(known) <= named
+    example = re.search(r"```toml\n(.*?)```", page, re.DOTALL)
+    assert example
+    assert len(parse_profile(example[1], "example.toml").rules) == 2
+    profile = resolve("example", lambda name: (example[1].replace('extends = "high-conn"', ""), name),
+                      target=Target(ram_bytes=1 << 30))  # fmt: skip
+    assert profile.requirements[0].operands[0].number == 4096

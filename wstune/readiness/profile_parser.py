@@ -20,8 +20,8 @@ SCHEMA = 1
 MACHINE = ("ram_bytes", "page_size", "cpus")
 """Variables that the machine gives and no profile sets."""
 
-_TOP_KEYS = ("schema", "summary", "extends", "role", "variables", "require")
-_RULE_KEYS = ("tunable", "severity", "roles", "why", "refs")
+TOP_KEYS = ("schema", "summary", "extends", "role", "variables", "require")
+RULE_KEYS = ("tunable", "severity", "roles", "why", "refs")
 _OPERATORS = {operator.value: operator for operator in Operator}
 _SEVERITIES = {severity.value: severity for severity in Severity}
 _ROLES = {role.value: role for role in Role}
@@ -92,8 +92,8 @@ def parse_profile(text: str, where: str) -> Source:
     document = _document(text, where)
     place = _Place(where, text)
     for key in document:
-        if key not in _TOP_KEYS:
-            raise _unknown(place("", 0, key), "key", key, _TOP_KEYS)
+        if key not in TOP_KEYS:
+            raise _unknown(place("", 0, key), "key", key, TOP_KEYS)
     if (schema := document.get("schema")) != SCHEMA or type(schema) is not int:
         found = "has no `schema`" if schema is None else f"has schema {schema!r:.40}"
         raise ProfileError(place("", 0, "schema"), f"{found}, this wstune reads schema {SCHEMA}", f"schema = {SCHEMA}")
@@ -177,8 +177,8 @@ def _rule(table: dict[str, Any], number: int, place: _Place) -> Rule:
         return place("require", number, key)
 
     for key in table:
-        if key not in _RULE_KEYS and key not in _OPERATORS:
-            raise _unknown(at(key), "key or operator", key, (*_RULE_KEYS, *_OPERATORS))
+        if key not in RULE_KEYS and key not in _OPERATORS:
+            raise _unknown(at(key), "key or operator", key, (*RULE_KEYS, *_OPERATORS))
     tunable = _tunable(table, at("tunable"))
     operator = _operator(table, tunable, at)
     why = _text(table.get("why", ""), at("why"), "why")
