@@ -25,6 +25,7 @@ LAYERS = (
         "tuning.records",
         "tuning.chain",
         "tuning.persist",
+        "tuning.precedence",
         "protocol",
         "chat.rooms",
         "burst.scenario",

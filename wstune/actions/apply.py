@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from wstune.actions.check import run_check
+from wstune.actions.overrides import with_overrides
 from wstune.actions.place import here
 from wstune.errors import ApplyError, PrivilegeError, RollbackError, UsageError
-from wstune.host import live_limits, own_files, rlimits, systemd, trust, users
+from wstune.host import kernel, live_limits, own_files, rlimits, systemd, trust, users
 from wstune.host.files import words
 from wstune.host.host import Host
 from wstune.host.sysctl import path_of
@@ -104,6 +105,7 @@ def prepare(options: ApplyOptions, host: Host) -> Prepared:
         bounds = Bounds(nr_open, _unit_limits(options, unit))
         file = present(UNIT_FILE.format(unit=unit))
         drawn = with_limit_file(drawn, report.findings, "unit", unit, file, machine, bounds)
+    drawn = replace(drawn, files=tuple(with_overrides(file, options.etc_root) for file in drawn.files))
     written = {change.path for change in drawn.files}
     return Prepared(drawn, report, tuple(file.path for file in files if file.foreign and file.path in written))
 
@@ -218,6 +220,12 @@ def _circumstances(options: ApplyOptions, host: Host, report: CheckReport) -> Ci
 def _process(pid: int | None, host: Host) -> Process | None:
     if pid is None:
         return None
+    own, its = kernel.netns(host.root), kernel.netns(host.root, pid)
+    if None not in (own, its) and own != its:
+        raise UsageError(
+            f"process {pid} is in another network namespace, whose values are not those that would be written here",
+            f"enter it: nsenter --net=/proc/{pid}/ns/net wstune apply …",
+        )
     limits = rlimits.nofile(host.root, pid)
     if isinstance(limits, Reading):
         raise UsageError(f"process {pid}: {limits.why}", "ps -e lists those that are")

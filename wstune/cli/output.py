@@ -49,6 +49,10 @@ def write_report(text: str, file: str | None) -> None:
             sys.stdout.flush()
         except BrokenPipeError:
             _discard_stdout()
+        except OSError as error:
+            _discard_stdout()
+            reason = (error.strerror or str(error)).lower()
+            raise UsageError(f"cannot write to standard output: {reason}", "give -o FILE another place") from error
         return
     try:
         _write_atomically(Path(file), text)

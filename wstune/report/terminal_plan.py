@@ -115,7 +115,7 @@ def _file_lines(file: FileChange, color: bool, width: int) -> list[str]:
             code = {"+": GREEN, "-": RED}.get(line[:1], "")
             lines.append(paint(f"  {line}", code, color) if code else f"  {line}")
     for key, source, why in file.overridden:
-        lines += wrapped(f"{key}: {source} overrides it: {why}", width, _BODY)
+        lines += wrapped(f"but {source} sets {key} to {why}", width, _BODY)
     return lines
 
 

@@ -1,0 +1,39 @@
+"""Which lines of our files another file will override: the plan says so before anybody agrees to it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from wstune.host.config_files import conf_files
+from wstune.host.files import Root
+from wstune.model import FileChange
+from wstune.tuning.precedence import (
+    SYSCTL_CONF,
+    SYSCTL_DIRECTORIES,
+    ConfigFile,
+    Override,
+    limits_override,
+    sysctl_override,
+    unit_override,
+)
+
+
+def with_overrides(file: FileChange, etc_root: str) -> FileChange:
+    """The file with the lines that will not count, and why."""
+    root = Root(etc_root)
+    own = "/" + file.path[len(etc_root.rstrip("/")) :].lstrip("/")
+    directory = own.rpartition("/")[0]
+    places = (*SYSCTL_DIRECTORIES, SYSCTL_CONF) if file.style == "sysctl" else (directory,)
+    others = [ConfigFile(path, text) for path, text in conf_files(root, places)]
+    overridden = []
+    for key, value, _ in file.entries:
+        found = _override(file.style, others, own, key)
+        if found is not None and found.value.split() != value.split():
+            overridden.append((key, found.source, f"{found.value} ({found.why})"))
+    return replace(file, overridden=tuple(overridden))
+
+
+def _override(style: str, others: list[ConfigFile], own: str, key: str) -> Override | None:
+    if style == "sysctl":
+        return sysctl_override(others, own, key)
+    return limits_override(others, own, key) if style == "limits" else unit_override(others, own)
