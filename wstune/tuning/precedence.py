@@ -60,7 +60,7 @@ def sysctl_override(files: Sequence[ConfigFile], own: str, key: str) -> Override
 
 
 def limits_override(files: Sequence[ConfigFile], own: str, user: str) -> Override | None:
-    """The last line of limits.d that sets the user's nofile after ours does: pam_limits reads in the C locale's order."""
+    """The last line of limits.d that sets the user's nofile after ours does; pam_limits sorts as the C locale."""
     return _later(files, own, re.compile(rf"\s*{re.escape(user)}\s+(?:soft|hard|-)\s+nofile\s+(\S+)"))
 
 
