@@ -197,6 +197,13 @@ def test_a_receiver_is_idle_only_between_messages() -> None:
     assert receiver.idle
 
 
+def test_frames_are_counted_though_they_complete_nothing() -> None:
+    """A flood may be of fragments and of empty frames; the one under way does not count yet."""
+    receiver = Receiver("server")
+    receiver.feed(encode(TEXT, b"", fin=False, mask=MASK) + encode(CONT, b"", fin=False, mask=MASK) * 9 + b"\x89")
+    assert receiver.frames == 10
+
+
 def test_an_empty_chunk_changes_nothing() -> None:
     """Feeding no bytes is allowed in any state."""
     receiver = Receiver("server")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.conftest import ROOT
@@ -26,6 +28,7 @@ class Namespace:
     def __init__(self, holder: int) -> None:
         self.holder = holder
         self._inode = Path(f"/proc/{holder}/ns/net").readlink()
+        self.started: list[subprocess.Popen[str]] = []
 
     def command(self, *arguments: str) -> list[str]:
         """The command line that runs this inside."""
@@ -34,13 +37,15 @@ class Namespace:
     def verify(self, *arguments: str, nofile: int | None = None) -> subprocess.Popen[str]:
         """Start `wstune verify host` inside; its process is the one that Popen knows."""
         limit = ["prlimit", f"--nofile={nofile}", "--"] if nofile else []
-        return subprocess.Popen(
+        process = subprocess.Popen(
             self.command(*limit, sys.executable, "-m", "wstune", "verify", "host", "--format", "json", *arguments),
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
+        self.started.append(process)
+        return process
 
     def sockets(self) -> tuple[int, int]:
         """TCP sockets in use, and those in TIME_WAIT; both are per namespace (net/ipv4/proc.c sockstat_seq_show)."""
@@ -79,9 +84,11 @@ def private_namespace() -> Iterator[Namespace]:
         yield namespace
     finally:
         if namespace is not None:
-            left = namespace.processes()
-            for pid in left:
-                subprocess.run(["kill", "-9", str(pid)], check=False, capture_output=True)
+            for pid in namespace.processes():
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            for process in namespace.started:
+                process.communicate()
         holder.communicate()
 
 

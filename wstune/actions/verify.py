@@ -232,6 +232,9 @@ def _drive(state: _Run) -> None:
 def _open(burst: Burst, state: _Run) -> None:
     shown, host = state.shown, state.host
     state.enter("open", "while")
+    state.baseline["slab"] = memory.socket_slab_bytes(
+        host.root
+    )  # as late as can be: what ended before is freed by then
     before = processes.cpu_seconds(state.servers)
     opened = shown.opened = burst.do("open")
     state.event(opened)
@@ -323,7 +326,6 @@ def _coordinator_plan(state: _Run) -> Event:
 def _baseline(host: Host) -> Event:
     return {
         "counters": counters.snapshot(host.root),
-        "slab": memory.socket_slab_bytes(host.root),
         "available": memory.meminfo(host.root).get("MemAvailable"),
     }
 
@@ -333,16 +335,23 @@ def _memory(host: Host, state: _Run, opened: Event) -> Memory | None:
     connections, before = opened["open"], state.baseline
     if not connections:
         return None
-    slab, available = memory.socket_slab_bytes(host.root), memory.meminfo(host.root).get("MemAvailable")
+    slab = _growth(before["slab"], memory.socket_slab_bytes(host.root))
+    fall = _growth(memory.meminfo(host.root).get("MemAvailable"), before["available"])
     server = memory.private_bytes(state.servers) / connections if state.servers else None
     generator = memory.private_bytes(opened["pids"]) / connections
-    kernel = None if slab is None or before["slab"] is None else (slab - before["slab"]) / connections
-    fall = None if available is None or before["available"] is None else (before["available"] - available) / connections
     projected = None
-    if kernel is not None and kernel > 0 and before["available"] is not None:
-        each = kernel + generator + (server or 0.0)
-        projected = int((before["available"] - state.shown.budget.reserve_bytes) / each)
-    return Memory(server, generator, kernel, fall, projected)
+    if slab is not None and before["available"] is not None:
+        each = slab / connections + generator + (server or 0.0)
+        projected = max(0, int((before["available"] - state.shown.budget.reserve_bytes) / each))
+    kernel, available = (None if grown is None else grown / connections for grown in (slab, fall))
+    return Memory(server, generator, kernel, available, projected)
+
+
+def _growth(before: int | None, after: int | None) -> int | None:
+    """None where it is not known, or shrank: then something else on this host outweighed what was to be measured."""
+    if before is None or after is None or after <= before:
+        return None
+    return after - before
 
 
 def _start_failed(error: OSError, options: VerifyOptions) -> Exception:

@@ -28,6 +28,7 @@ _TICK = 0.1
 _ACK_SECONDS = 30.0
 _STDIN, _STDOUT = 0, 1
 _CLOSE_EACH = 0.05
+_STUCK_SECONDS = 2.0
 
 
 def command_line(package_root: str) -> list[str]:
@@ -50,6 +51,8 @@ class Coordinator:
         self.began = 0.0
         self.stopped_by = ""
         self.finished = False
+        self._halted = False
+        self._most, self._grew = 0, time.monotonic()
         self._input = b""
         self._deadline = time.monotonic() + plan.get("seconds", 3600.0)
 
@@ -117,16 +120,16 @@ class Coordinator:
         start = self.began + (0.2 + 0.002 * tree.generators if plan.get("phases") else 0.0)
         next_tick = self.began + _TICK
         while (launched < tree.generators or opening) and not self.finished:
-            while launched < tree.generators and len(opening) < openers and not self.stopped_by:
+            while launched < tree.generators and len(opening) < openers and not self._halted:
                 try:
                     pipe = tree.start_generator(launched, start)
                 except OSError:
-                    self.stopped_by = "pids-reserve"
+                    self.stopped_by, self._halted = "pids-reserve", True
                     break
                 poller.register(pipe, select.POLLIN)
                 opening.add(pipe)
                 launched += 1
-            if self.stopped_by and not opening:
+            if self._halted and not opening:
                 break
             for pipe, _ in poller.poll(20):
                 poller.unregister(pipe)
@@ -142,12 +145,21 @@ class Coordinator:
         self.tell("open", **{**self.progress(), "seconds": seconds, "pids": list(tree.pids)})
 
     def look_after_the_host(self) -> None:
-        """Stop opening before the host, or whoever else lives on it, is harmed."""
-        if self.stopped_by:
+        """Stop opening before the host, or whoever else lives on it, is harmed; or when it leads nowhere any more."""
+        if self._halted:
             return
         self.stopped_by = self._danger()
-        if self.stopped_by:
+        if self.stopped_by or self.tree.lost or self._is_stuck():
+            self._halted = True
             self.each(b"halt\n")
+
+    def _is_stuck(self) -> bool:
+        """Whether connections fail and none has been opened for longer than a handshake may take: the wall is found."""
+        opened, now = self.tree.total(t.OPEN), time.monotonic()
+        if opened > self._most or not self.tree.total(t.FAILED):
+            self._most, self._grew = max(opened, self._most), now
+        limit: float = self.plan["timeout"] + _STUCK_SECONDS
+        return now - self._grew > limit
 
     def _danger(self) -> str:
         """The guard that says stop, a name of readiness.walls; empty when none does."""
@@ -242,10 +254,10 @@ class Coordinator:
     # The end.
 
     def do_close(self, sample: int, rate: float = 0.0) -> None:
-        """Close a sample with a closing handshake; then end the generators, by reset.
+        """Close a sample with a closing handshake; then end the generators.
 
         With `rate` everything is closed with a closing handshake, at that many a second: what a server elsewhere is
-        owed. The tally is taken before. The server, if it is ours, lives on until `end`.
+        owed. The tally is taken before. A worker of the server, if it is ours, lives on until `end`.
         """
         tree = self.tree
         words = t.merge(tree.tallies)

@@ -173,9 +173,17 @@ class Tree:
                     self.lost.append(("server", int(row[stats.PID])))
 
     def end_generators(self) -> None:
-        """End every generator and wait for it."""
-        for pid in self.pids:
-            os.kill(pid, signal.SIGKILL)
+        """End every generator, and every server worker but one, and wait for the generators.
+
+        One worker lives on to serve whoever comes after the burst. The others end together with their clients: a worker
+        that had to notice a million ends of file one by one would take a minute, the kernel takes seconds.
+        """
+        servers = self.server_pids()[1:] if self.server_pid else []
+        for pid in (*servers, *self.pids):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
         for pid in self.pids:
             os.waitpid(pid, 0)
         for pipe in self.pipes.values():
@@ -185,11 +193,6 @@ class Tree:
     def end(self) -> None:
         """End every process, all at once, and wait for them."""
         if self.server_pid:
-            for pid in (*self.server_pids(), *self.pids):
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    continue
             os.kill(self.server_pid, signal.SIGTERM)
         self.end_generators()
         if self.server_pid:

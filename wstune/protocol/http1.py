@@ -71,7 +71,8 @@ def head_length(buffer: bytes | bytearray, seen: int = 0) -> int:
     if buffer.count(b"\n", seen) != buffer.count(b"\r\n", max(seen - 1, 0)):
         raise HandshakeError(400, "a line ends with LF alone")
     if seen <= _LONGEST_METHOD:
-        method, space, _ = bytes(buffer[2 if buffer[:2] == b"\r\n" else 0 :][: _LONGEST_METHOD + 1]).partition(b" ")
+        start = 2 if buffer[:2] == b"\r\n" else 0
+        method, space, _ = bytes(buffer[start : start + _LONGEST_METHOD + 1]).partition(b" ")
         if method != b"\r" and (method.translate(None, _TOKEN) or (not space and len(method) > _LONGEST_METHOD)):
             raise HandshakeError(400, "this is not an HTTP request")
     return 0
