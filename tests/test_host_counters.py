@@ -104,6 +104,13 @@ def test_captured_droplet_has_been_hit() -> None:
     assert [counters[key] for key in hit] == [212, 1903, 78, 31]
 
 
+def test_captured_container_has_hit_its_memory_limit() -> None:
+    """Its group's limit was hit 311 times and one process was killed for it: not a matter of the host's memory."""
+    counters = snapshot(Root(HOSTS / "container"))
+    assert [counters[f"cgroup.memory.{event}"] for event in ("max", "oom", "oom_kill")] == [311, 1, 1]
+    assert counters["cgroup.pids.max"] == 0
+
+
 @given(
     st.dictionaries(st.sampled_from("abcd"), st.integers(0, 9)),
     st.dictionaries(st.sampled_from("abcd"), st.integers(0, 9)),
