@@ -26,6 +26,7 @@ LAYERS = (
         "tuning.chain",
         "tuning.persist",
         "tuning.precedence",
+        "tuning.ageing",
         "protocol",
         "chat.rooms",
         "burst.scenario",

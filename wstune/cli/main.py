@@ -28,6 +28,8 @@ VERBS = {
     "apply": "apply",
     "rollback": "rollback",
     "history": "history",
+    "status": "status",
+    "run": "run",
     "verify": "verify",
     "serve": "serve",
     "explain": "explain",

@@ -1,0 +1,155 @@
+"""`wstune status` without a terminal: is what was applied still so, and is it still an improvement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from wstune.actions.place import here
+from wstune.host import own_files, rlimits
+from wstune.host.files import words
+from wstune.host.host import Host
+from wstune.host.sysctl import read_sysctl
+from wstune.model import HostFacts, Reading
+from wstune.report.json import Document, Head, head_document
+from wstune.tuning.ageing import Aged, aged
+from wstune.tuning.chain import belongs, chain, target_key
+from wstune.tuning.journal import DEFAULT_STATE, Journal
+from wstune.tuning.persist import SYSCTL_FILE, Machine, read_own
+from wstune.tuning.records import Act, ActKind, Standing, Transaction
+from wstune.tuning.undo import is_process, shown
+
+
+class Held(NamedTuple):
+    """One thing that was applied, and what it is now.
+
+    Attributes:
+        state: `as-applied`, `changed`, `gone` (with its process), `unreadable`.
+        now: kernel text, or words.
+    """
+
+    txn: str
+    target: str
+    applied: str
+    now: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What stands here. `cut` are transactions that a crash cut short, `elsewhere` those of other namespaces."""
+
+    held: tuple[Held, ...]
+    cut: tuple[Transaction, ...]
+    elsewhere: tuple[Transaction, ...]
+    aged: tuple[Aged, ...]
+
+    @property
+    def clean(self) -> bool:
+        """Whether everything is as applied, and nothing of it lowers a default."""
+        return not (self.cut or self.aged or any(each.state in ("changed", "unreadable") for each in self.held))
+
+
+def run_status(host: Host, state_dir: str = DEFAULT_STATE, etc_root: str = "/") -> Status:
+    """Look at all that stands. Needs no root, but for files that only root may read. Raises UsageError."""
+    facts = host.facts()
+    place = here(facts)
+    transactions = Journal(state_dir).transactions()
+    standing = [txn for txn in transactions if txn.standing is not Standing.CLOSED]
+    held = []
+    for txn in standing:
+        for act in txn.acts:
+            links = chain(transactions, target_key(txn, act)) if act.stands and belongs(txn.place, place) else []
+            if links and links[-1].act is act and act.kind is not ActKind.DIRECTORY:
+                held.append(_held(host, act, links[-1].after))
+    return Status(
+        held=tuple(held),
+        cut=tuple(txn for txn in standing if txn.standing is not Standing.APPLIED and belongs(txn.place, place)),
+        elsewhere=tuple(txn for txn in standing if not belongs(txn.place, place)),
+        aged=aged_lines(host, facts, etc_root),
+    )
+
+
+def aged_lines(host: Host, facts: HostFacts, etc_root: str = "/") -> tuple[Aged, ...]:
+    """The lines of our own sysctl file that have come to lower a default of this machine; empty without such a file."""
+    try:
+        text = host.root.read_text(f"{etc_root.rstrip('/')}/etc/{SYSCTL_FILE}")
+    except OSError:
+        return ()
+    own = read_own(text)
+    if own is None:
+        return ()
+    fresh: dict[str, str] = {}
+    if host.root.live:
+        from wstune.host.fresh import fresh_values  # brings ctypes
+
+        fresh = fresh_values(entry[0] for entry in own.entries)
+    return aged(own, Machine(facts.kernel or "", facts.ram_bytes or 0), fresh)
+
+
+def aged_sentence(line: Aged) -> str:
+    """What is to be said of such a line."""
+    verb = "lowers" if line.default is not None else "may lower"
+    return f"/etc/{SYSCTL_FILE} {verb} a default: {line.key} = {line.ours}; {line.words}"
+
+
+def status_text(status: Status) -> str:
+    """For people: what has changed first, ending in a newline."""
+    lines = []
+    for txn in status.cut:
+        lines.append(f"transaction {txn.id} ({txn.profile}) is {txn.standing.value}: wstune rollback {txn.id}")
+    for each in sorted(status.held, key=lambda each: each.state == "as-applied"):
+        applied = "" if each.state == "as-applied" else f", applied was {shown(each.applied)}"
+        lines.append(f"{each.state:<11} {each.target} = {shown(each.now)}{applied} (transaction {each.txn})")
+    lines += [aged_sentence(line) for line in status.aged]
+    for txn in status.elsewhere:
+        lines.append(f"transaction {txn.id} ({txn.profile}) stands in network namespace {txn.place.netns}")
+    if not lines:
+        lines.append("nothing is applied here")
+    elif status.clean:
+        lines.append("everything is as it was applied")
+    return "\n".join(lines) + "\n"
+
+
+def status_document(status: Status, head: Head) -> Document:
+    """`wstune status --format json`."""
+    return {
+        **head_document(head),
+        "clean": status.clean,
+        "held": [each._asdict() for each in status.held],
+        "cut_short": [txn.id for txn in status.cut],
+        "elsewhere": [{"id": txn.id, "netns": txn.place.netns} for txn in status.elsewhere],
+        "aged": [line._asdict() for line in status.aged],
+    }
+
+
+def _held(host: Host, act: Act, applied: str) -> Held:
+    if act.kind is ActKind.FILE:
+        return _held_file(act, applied)
+    if act.kind is ActKind.SYSCTL:
+        reading = read_sysctl(host.root, act.target, act.value_kind)
+        if reading.value is None:
+            return Held(act.txn, act.label, applied, reading.why, "unreadable")
+        state = "as-applied" if act.same(reading.value.raw, applied) else "changed"
+        return Held(act.txn, act.label, applied, reading.value.raw, state)
+    pid, _, started = act.target.partition(":")
+    if not is_process(host, int(pid), int(started)):
+        return Held(act.txn, act.label, applied, "the process has ended", "gone")
+    limits = rlimits.nofile(host.root, int(pid))
+    if isinstance(limits, Reading):
+        return Held(act.txn, act.label, applied, limits.why, "unreadable")
+    now = f"{limits[0]} {limits[1]}"
+    return Held(act.txn, act.label, applied, now, "as-applied" if now == applied else "changed")
+
+
+def _held_file(act: Act, applied: str) -> Held:
+    try:
+        image = own_files.capture(act.target)
+    except OSError as error:
+        return Held(act.txn, act.label, "as written", words(error).lower(), "unreadable")
+    if image is None:
+        return Held(act.txn, act.label, "as written", "removed", "changed")
+    same = image.sha == applied
+    return Held(
+        act.txn, act.label, "as written", "as written" if same else "edited", "as-applied" if same else "changed"
+    )

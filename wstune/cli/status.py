@@ -1,0 +1,44 @@
+"""`wstune status`: is what was applied still so."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import typer
+
+from wstune.cli import options
+from wstune.cli.output import check_writable, write_report
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("status")(status)
+
+
+def status(
+    state_dir: options.StateDir = "/var/lib/wstune",
+    etc_root: options.EtcRoot = "/",
+    format_: options.ReportFormat = options.Format.TERMINAL,
+    output: options.Output = None,
+) -> int:
+    """Say whether what was applied is still so, and whether a line of ours has come to lower a default.
+
+    Exit codes: 0 all is as applied, 1 something has changed, was cut short or has aged.
+    """
+    started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    check_writable(output)
+    from wstune.actions.status import run_status, status_document, status_text
+    from wstune.host.host import Host
+
+    host = Host()
+    found = run_status(host, state_dir, etc_root)
+    code = 0 if found.clean else 1
+    if format_ is options.Format.JSON:
+        from wstune.report.json import Head, dumps
+
+        head = Head("status", started, host.facts().boot_id, tuple(sys.argv[1:]), code)
+        write_report(dumps(status_document(found, head)), output)
+    else:
+        write_report(status_text(found), output)
+    return code
