@@ -13,7 +13,9 @@ from wstune.verification import (
     Memory,
     OpenPhase,
     Percentiles,
+    Pings,
     Processes,
+    Talk,
     VerifyReport,
 )
 
@@ -91,6 +93,16 @@ CASES = {
     ),
     "verify-shared-limit": _report(
         Evidence(61_189, 40_000, errors={("generator", "socket", "ENFILE"): 21_189}, server_processes=4, **_HERE)
+    ),
+    "verify-paced-and-talking": _report(
+        Evidence(10_000, 10_000, **_HERE),
+        open=OpenPhase(
+            10.02, 998.0, 0, _percentiles(10_000, 1), _percentiles(10_000, 2), _percentiles(10_000, 2.5), 12.34
+        ),
+        fanout=Fanout(3, 30_000, 30_000, 0.11, 272_727.3, 0.4, _percentiles(30_000, 8)),
+        memory=Memory(612.4, 402.8, -14_280.1, -3.0, 2_618_475),
+        pings=Pings(4, 40_000, 40_000),
+        talk=Talk(100, 500, 5_000_000, 4_999_990, 10.0, 499_999.0, _percentiles(4_999_990, 3)),
     ),
     "verify-interrupted": _report(
         Evidence(61_189, 12_000, interrupted=True, server_processes=4, **{**_HERE, "held_seconds": 0.0}),

@@ -24,7 +24,9 @@ from wstune.verification import (
     Memory,
     OpenPhase,
     Percentiles,
+    Pings,
     Processes,
+    Talk,
     VerifyReport,
     Wall,
 )
@@ -94,6 +96,7 @@ def _closed(schema: Any) -> Any:
 _number = st.floats(0, 1e9, allow_nan=False)
 _count = st.integers(0, 2**53)
 _opt = st.none() | _number
+_growth = st.none() | st.floats(-1e9, 1e9, allow_nan=False)
 _percentile = st.none() | st.builds(Percentiles, _count, _number, _number, _number, _number, _number)
 _text = st.text(max_size=20)
 _phase = st.builds(CanaryPhase, _count, _count, _percentile, _percentile, _percentile)
@@ -116,10 +119,10 @@ _reports = st.builds(
     _count,
     _number,
     _count,
-    st.builds(OpenPhase, _number, _number, _count, _percentile, _percentile),
+    st.builds(OpenPhase, _number, _number, _count, _percentile, _percentile, _percentile, _opt),
     st.none() | _canary,
-    st.none() | st.builds(Fanout, _count, _count, _count, _number, _number, _opt),
-    st.builds(Memory, _opt, _opt, _opt, _opt),
+    st.none() | st.builds(Fanout, _count, _count, _count, _number, _number, _opt, _percentile),
+    st.builds(Memory, _opt, _opt, _growth, _growth, st.none() | _count),
     st.builds(Processes, _count, _count, _count, _count),
     st.lists(st.builds(BurstError, _text, _text, st.integers(1, 99), _side, _text, _text), max_size=2).map(tuple),
     st.none() | st.builds(Wall, _text, _side, _text, _text),
@@ -127,6 +130,8 @@ _reports = st.builds(
     st.lists(st.tuples(_number, _count), max_size=2).map(tuple),
     st.booleans(),
     st.lists(_text, max_size=3).map(tuple),
+    st.none() | st.builds(Pings, _count, _count, _count),
+    st.none() | st.builds(Talk, _count, _count, _count, _count, _number, _number, _percentile),
 )
 
 

@@ -112,7 +112,7 @@ class Memory:
         server_user_bytes, generator_user_bytes: private memory (smaps_rollup Private_*) of all workers of that end,
             interpreter included, divided by the connections.
         kernel_slab_bytes: growth of the socket slabs (TCP, sock_inode_cache, filp, dentry, eventpoll_*, tcp_bind*) of
-            both ends, from /proc/slabinfo.
+            both ends, from /proc/slabinfo; of the whole host, so it may be below 0 when others closed more meanwhile.
         available_bytes: fall of MemAvailable; understates, since reclaimable slab counts as available.
     """
 
@@ -183,6 +183,6 @@ class VerifyReport:
     """(seconds since the start of opening, open connections)."""
     interrupted: bool = False
     sentences: tuple[str, ...] = ()
+    """Remarks in words; the verdict's own is last."""
     pings: Pings | None = None
     talk: Talk | None = None
-    """Remarks in words; the verdict's own is last."""

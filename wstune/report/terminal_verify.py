@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from wstune.report.words import BOLD, DIM, GREEN, RED, YELLOW, counted, paint, wrapped
-from wstune.verification import BurstError, Canary, Fanout, Memory, Percentiles, Processes, VerifyReport, Wall
+from wstune.verification import (
+    BurstError,
+    Canary,
+    Fanout,
+    Memory,
+    OpenPhase,
+    Percentiles,
+    Processes,
+    Talk,
+    VerifyReport,
+    Wall,
+)
 
 _LABEL = 12
 _COLUMNS = (("p50", "p50"), ("p90", "p90"), ("p99", "p99"), ("p99.9", "p999"), ("max", "max"))
@@ -40,11 +51,13 @@ def verify_text(report: VerifyReport, *, color: bool, width: int = 80) -> str:
     title = f"{counted(report.connections, 'connection')} to {report.url}"
     lines = [*(paint(line, BOLD, color) for line in wrapped(title, width, "  ", "")), ""]
     lines += _line("reached", f"{report.reached:,} of {report.connections:,}", width)
-    lines += _line("opened", f"in {report.open.seconds:.2f} s, {report.open.rate:,.0f}/s, {_failed(report)}", width)
-    lines += _line("held", f"{report.held_seconds:,.3g} s, {report.lost:,} lost", width)
+    lines += _line("opened", _opened_text(report.open), width)
+    lines += _line("held", _held_text(report), width)
     lines += _line("processes", _processes_text(report.processes), width)
     lines += _line("memory", _memory_text(report.memory), width)
     lines += _line("fan-out", _fanout_text(report.fanout), width)
+    if report.talk is not None:
+        lines += _line("talk", _talk_text(report.talk), width)
     lines += _line("canary", _canary_text(report.canary), width)
     lines += _latencies(report)
     if report.wall is not None:
@@ -72,8 +85,19 @@ def _line(label: str, text: str, width: int) -> list[str]:
     return wrapped(text, width, " " * (_LABEL + 2), f"  {label:<{_LABEL}}")
 
 
-def _failed(report: VerifyReport) -> str:
-    return f"{report.open.failed:,} failed" if report.open.failed else "none failed"
+def _opened_text(opened: OpenPhase) -> str:
+    failed = f"{opened.failed:,} failed" if opened.failed else "none failed"
+    paced = "" if opened.lag_ms is None else f"; paced, at most {_milliseconds(opened.lag_ms)} ms late"
+    return f"in {opened.seconds:.2f} s, {opened.rate:,.0f}/s, {failed}{paced}"
+
+
+def _held_text(report: VerifyReport) -> str:
+    text = f"{report.held_seconds:,.3g} s, {report.lost:,} lost"
+    if report.pings is None or not report.pings.sent:
+        return text
+    pings = report.pings
+    answered = "all" if pings.answered == pings.sent else f"{pings.answered:,} of"
+    return f"{text}; {answered} {pings.sent:,} PINGs answered, in {counted(pings.rounds, 'round')}"
 
 
 def _processes_text(processes: Processes) -> str:
@@ -90,10 +114,14 @@ def _memory_text(memory: Memory) -> str:
         (memory.generator_user_bytes, "generator"),
         (memory.kernel_slab_bytes, "socket slabs of the kernel"),
     )
-    parts = [f"{name} {value:,.0f} B" for value, name in figures if value is not None]
-    if memory.available_bytes is not None:
+    # Slabs and MemAvailable are the whole host's: below 0 when others gave back more meanwhile, which says nothing.
+    parts = [f"{name} {value:,.0f} B" for value, name in figures if value is not None and value >= 0]
+    if memory.available_bytes is not None and memory.available_bytes >= 0:
         parts.append(f"MemAvailable fell by {memory.available_bytes:,.0f} B (understates)")
-    return f"a connection: {', '.join(parts)}" if parts else "could not be read"
+    text = f"a connection: {', '.join(parts)}" if parts else "could not be read"
+    if memory.projected_connections is None:
+        return text
+    return f"{text}; at that, this host's memory would hold {memory.projected_connections:,}"
 
 
 def _fanout_text(fanout: Fanout | None) -> str:
@@ -108,6 +136,14 @@ def _fanout_text(fanout: Fanout | None) -> str:
     )
 
 
+def _talk_text(talk: Talk) -> str:
+    delivered = "all" if talk.delivered == talk.expected else f"{talk.delivered:,} of"
+    return (
+        f"{counted(talk.talkers, 'talker')} said {counted(talk.messages, 'message')} in {talk.seconds:,.3g} s,"
+        f" {delivered} {talk.expected:,} deliveries made, {talk.rate:,.0f}/s"
+    )
+
+
 def _canary_text(canary: Canary | None) -> str:
     if canary is None:
         return "not sent"
@@ -118,7 +154,9 @@ def _canary_text(canary: Canary | None) -> str:
 
 def _latencies(report: VerifyReport) -> list[str]:
     """A table of milliseconds; rows that were not measured are left out."""
-    rows = [("connect", report.open.connect_ms), ("upgrade", report.open.upgrade_ms)]
+    rows = [("connect", report.open.connect_ms), ("upgrade", report.open.upgrade_ms), ("since due", report.open.due_ms)]
+    rows += [("fan-out", report.fanout.latency_ms)] if report.fanout else []
+    rows += [("talk", report.talk.latency_ms)] if report.talk else []
     if report.canary is not None:
         canary = report.canary
         rows += [("canary joins", canary.join_ms), ("canary echo", canary.rtt_ms), ("canary leaves", canary.leave_ms)]
