@@ -330,6 +330,7 @@ def test_a_page_of_another_host_is_refused(
         pytest.param(b"HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n", 302, id="a redirect"),
         pytest.param(b"HTTP/2.0 101 x\r\n\r\n", 0, id="HTTP/2.0"),
         pytest.param(b"HTTP/1.1 1x1 x\r\n\r\n", 0, id="no status"),
+        pytest.param(b"HTTP/1.1 099 x\r\n\r\n", 0, id="a status below 100"),
         pytest.param(b"HTTP/1.1 101\xb2 x\r\n\r\n", 0, id="a status of four"),
         pytest.param(b"SSH-2.0-OpenSSH_9.2\r\n\r\n", 0, id="another protocol"),
         pytest.param(RESPONSE[:-2], 0, id="no end"),

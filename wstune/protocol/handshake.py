@@ -212,13 +212,8 @@ def check_response(head: bytes, accept: bytes, protocols: tuple[bytes, ...] = ()
     start, headers = http1.split_head(head, 0)
     version, _, rest = start.partition(b" ")
     code, space, _ = rest.partition(b" ")
-    if (
-        len(version) != 8
-        or version[:7] != b"HTTP/1."
-        or not version[7:].isdigit()
-        or len(code) != 3
-        or not code.isdigit()
-    ):
+    http = len(version) == 8 and version[:7] == b"HTTP/1." and version[7:].isdigit()
+    if not http or len(code) != 3 or not code.isdigit() or code < b"100":
         raise HandshakeError(0, "the answer is not HTTP/1.1")
     status = int(code)
     wrong = ""
