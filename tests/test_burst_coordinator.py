@@ -1,0 +1,113 @@
+"""A coordinator driven as verify drives it: real processes, real sockets, a few hundred connections."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from wstune.burst import tally
+from wstune.burst.ports import loopback_sources
+from wstune.burst.process import Burst
+
+pytestmark = pytest.mark.live
+
+COUNT = 300
+
+
+def plan(**changes: Any) -> dict[str, Any]:
+    return {
+        "server": {"processes": 2, "backlog": 4096},
+        "target": ["127.0.0.1", 0],
+        "path": "/",
+        "shares": [COUNT // 2, COUNT // 2],
+        "sources": loopback_sources(2),
+        "window": 64,
+        "openers": 2,
+        "timeout": 5.0,
+        "reserve_bytes": 0,
+        **changes,
+    }
+
+
+@pytest.fixture
+def started() -> Iterator[Burst]:
+    burst = Burst(plan(), lambda event: None)
+    burst.wait_for("ready")
+    yield burst
+    burst.end()
+
+
+def words_of(event: dict[str, Any]) -> list[int]:
+    words = [0] * tally.LENGTH
+    for at, word in event["words"].items():
+        words[int(at)] = word
+    return words
+
+
+def test_a_whole_run(started: Burst) -> None:
+    """Opened, pinged, one message to all across both workers, talk, closed: every count is right."""
+    opened = started.do("open")
+    assert (opened["open"], opened["failed"], len(opened["pids"])) == (COUNT, 0, 2)
+    assert started.do("ping", seconds=5) | {"event": "ping"} == {"event": "ping", "pings": COUNT, "pongs": COUNT}
+    for _ in range(3):
+        fanout = started.do("fanout", text="to all", seconds=5)
+        assert (fanout["expected"], fanout["delivered"]) == (COUNT, COUNT)
+        assert 0 < fanout["first_ms"] / 1000 <= fanout["seconds"]
+    started.do("talk", talkers=7, rate=50.0, size=80)
+    started.watch(1.0)
+    started.do("talk", talkers=0, rate=0.0, size=0)
+    started.watch(0.3)
+    closed = started.do("close", sample=20)
+    assert (closed["wanted"], closed["closed"], closed["graceful"], closed["lost"]) == (20, 20, 20, [])
+    words = words_of(closed)
+    assert 20 <= words[tally.TALK_SAID] <= 60
+    assert words[tally.TALK_HEARD] == COUNT * words[tally.TALK_SAID]
+    assert tally.errors(words) == {}
+    assert closed["server"]["alive"] == 2
+    started.do("end")
+
+
+def test_a_paced_run() -> None:
+    """At 1,000 a second 300 connections take 0.3 s, from both generators together."""
+    burst = Burst(plan(phases=[[1000.0, 1000.0, COUNT]], poisson=True, seed=7), lambda event: None)
+    try:
+        burst.wait_for("ready")
+        opened = burst.do("open")
+        words = words_of(burst.do("close", sample=0))
+    finally:
+        burst.end()
+    assert opened["open"] == COUNT
+    assert opened["seconds"] > 0.3
+    found = tally.percentiles(words, tally.DUE_MS)
+    assert found is not None
+    assert found["count"] == COUNT
+
+
+def test_a_port_in_use_is_an_error_event() -> None:
+    """The listener's errno comes through as an OSError."""
+    first = Burst(plan(), lambda event: None)
+    try:
+        port = first.wait_for("ready")["port"]
+        second = Burst(plan(target=["127.0.0.1", port]), lambda event: None)
+        try:
+            with pytest.raises(OSError, match="in use"):
+                second.wait_for("ready")
+        finally:
+            second.end()
+    finally:
+        first.end()
+
+
+def test_a_time_limit_stops_the_opening() -> None:
+    """A burst that would take longer than it may stops, and says which guard it was."""
+    burst = Burst(plan(phases=[[10.0, 10.0, COUNT]], seconds=0.5), lambda event: None)
+    try:
+        burst.wait_for("ready")
+        opened = burst.do("open")
+        closed = burst.do("close", sample=0)
+    finally:
+        burst.end()
+    assert opened["open"] < COUNT
+    assert closed["stopped_by"] == "time-limit"

@@ -1,0 +1,165 @@
+"""Opening connections against servers of every kind: each outcome is counted under its own phase and name."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from wstune.burst import tally as t
+from wstune.burst.connections import BOARD_WORDS, Connections
+from wstune.burst.opening import Job, Opening
+from wstune.protocol import frames, handshake
+
+pytestmark = pytest.mark.live
+
+COUNT = 5
+Answer = Callable[[socket.socket, bytes], None]
+
+
+@contextmanager
+def server(answer: Answer | None) -> Iterator[tuple[str, int]]:
+    """A server on loopback that gives every request to `answer` with its accept value; None: nobody listens."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    address = listener.getsockname()
+    if answer is None:
+        listener.close()
+        yield address
+        return
+    kept: list[socket.socket] = []
+
+    def serve() -> None:
+        while True:
+            try:
+                client, _ = listener.accept()
+            except OSError:
+                return
+            kept.append(client)
+            request = b""
+            while b"\r\n\r\n" not in request:
+                request += client.recv(4096)
+            answer(client, handshake.accept_value(handshake.parse_request(request).key))
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield address
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(5)
+        for client in kept:
+            client.close()
+
+
+def burst(address: tuple[str, int], **changes: object) -> tuple[list[int], Connections]:
+    """Open COUNT connections and close them again; the tally."""
+    words = memoryview(bytearray(8 * t.LENGTH)).cast("Q")
+    connections = Connections(words, memoryview(bytearray(8 * BOARD_WORDS)).cast("Q"))
+    job = Job(COUNT, ["127.1.0.1", "127.1.0.2"], address)
+    for name, value in changes.items():
+        setattr(job, name, value)
+    reader, writer = os.pipe()
+    Opening(job, connections, reader, lambda: None).run()
+    connections.drain()
+    tally = list(words)
+    connections.reset()
+    connections.epoll.close()
+    os.close(reader)
+    os.close(writer)
+    return tally, connections
+
+
+def good(client: socket.socket, accept: bytes) -> None:
+    client.sendall(handshake.build_response(accept))
+
+
+def in_pieces(client: socket.socket, accept: bytes) -> None:
+    response = handshake.build_response(accept)
+    for at in range(0, len(response), 40):
+        client.sendall(response[at : at + 40])
+
+
+def with_a_date(client: socket.socket, accept: bytes) -> None:
+    client.sendall(handshake.build_response(accept, b"Date: %d\r\n" % client.fileno()))
+
+
+def with_a_message(client: socket.socket, accept: bytes) -> None:
+    client.sendall(handshake.build_response(accept) + frames.encode(frames.TEXT, b"welcome"))
+
+
+@pytest.mark.parametrize("answer", [good, in_pieces, with_a_date, with_a_message])
+def test_a_right_answer_is_an_open_connection(answer: Answer) -> None:
+    """However the 101 comes, the connection is open, and both latencies are recorded."""
+    with server(answer) as address:
+        tally, _ = burst(address)
+    assert (tally[t.STARTED], tally[t.OPEN], tally[t.FAILED], tally[t.DONE]) == (COUNT, COUNT, 0, 1)
+    for histogram in (t.CONNECT_MS, t.UPGRADE_MS):
+        found = t.percentiles(tally, histogram)
+        assert found is not None
+        assert found["count"] == COUNT
+    assert tally[t.UNEXPECTED] == (COUNT if answer is with_a_message else 0)
+
+
+def status(line: bytes) -> Answer:
+    return lambda client, _: client.sendall(b"HTTP/1.1 " + line + b"\r\nContent-Length: 0\r\n\r\n")
+
+
+def reset(client: socket.socket, _: bytes) -> None:
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
+
+
+WRONG: dict[str, tuple[Answer | None, str, str]] = {
+    "nobody listens": (None, "connect", "ECONNREFUSED"),
+    "200": (status(b"200 OK"), "upgrade", "HTTP-200"),
+    "503": (status(b"503 Busy"), "upgrade", "HTTP-503"),
+    "404": (status(b"404 Not Found"), "upgrade", "HTTP-404"),
+    "no HTTP": (lambda client, _: client.sendall(b"SSH-2.0-x\r\n\r\n"), "upgrade", "BAD-ANSWER"),
+    "another accept value": (lambda client, _: good(client, b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "upgrade", "BAD-ACCEPT"),
+    "closes": (lambda client, _: client.shutdown(socket.SHUT_WR), "upgrade", "EOF"),
+    "resets": (reset, "upgrade", "ECONNRESET"),
+    "says nothing": (lambda client, _: None, "upgrade", "TIMEOUT"),
+    "endless head": (
+        lambda client, _: client.sendall(b"HTTP/1.1 101 x\r\n" + b"a: b\r\n" * 2000),
+        "upgrade",
+        "BAD-ANSWER",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_wrong_answer_is_counted_by_phase_and_name(case: str) -> None:
+    """Each way of not getting a connection has its own name, and leaves nothing open."""
+    answer, phase, name = WRONG[case]
+    with server(answer) as address:
+        tally, connections = burst(address, timeout=0.3)
+    assert t.errors(tally) == {(phase, name): COUNT}
+    assert (tally[t.OPEN], tally[t.FAILED]) == (0, COUNT)
+    assert not any(connections.states)
+
+
+def test_a_source_address_that_is_not_ours_is_an_error_of_bind() -> None:
+    """EADDRNOTAVAIL in bind, not in connect."""
+    with server(good) as address:
+        tally, _ = burst(address, sources=["192.0.2.1"])
+    assert t.errors(tally) == {("bind", "EADDRNOTAVAIL"): COUNT}
+
+
+def test_a_paced_burst_takes_its_time_and_counts_from_when_it_was_due() -> None:
+    """Five at 50 a second take 80 ms at least; the latency from due includes the lag."""
+    import time
+
+    with server(good) as address:
+        began = time.monotonic()
+        tally, _ = burst(address, phases=[(50.0, 50.0, COUNT)], start=began)
+        assert time.monotonic() - began >= 0.08
+    found = t.percentiles(tally, t.DUE_MS)
+    assert found is not None
+    assert found["count"] == COUNT
+    assert tally[t.LAG_NS] > 0
