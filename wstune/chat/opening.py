@@ -40,7 +40,7 @@ class Opening(Talk):
     """Connections that are being opened.
 
     Attributes:
-        shells: requests without their keys → the room's name. What was once parsed and allowed need not be again.
+        shells: requests with an empty key → the room's name. What was once parsed and allowed need not be again.
     """
 
     listener = -1
@@ -125,9 +125,9 @@ class Opening(Talk):
             return
         name = http.member_name(parsed.target)
         at = request.find(KEY)
-        plain = not name and not self.options.access_log
-        if plain and len(self.shells) < _SHELLS and request[at + KEY_AT : at + KEY_END] == parsed.key:
-            self.shells[request[:at] + request[at + KEY_END :]] = self.rooms.names[room]
+        familiar = not name and not self.options.access_log and request[at + KEY_AT : at + KEY_END] == parsed.key
+        if familiar and at >= KEY_AT and len(self.shells) < _SHELLS:  # before that, -1 for "no key" would fit too
+            self.shells[request[: at + KEY_AT] + request[at + KEY_END :]] = self.rooms.names[room]
         self.held -= len(self.pending.pop(fd)[1])
         self.states[fd] = OPEN
         self.rooms.join(fd, room)

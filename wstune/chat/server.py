@@ -99,7 +99,7 @@ class Worker(Opening):
                             continue
                         at = data.find(KEY)
                         key = data[at + KEY_AT : at + KEY_END]
-                        name = shells.get(data[:at] + data[at + KEY_END :])
+                        name = shells.get(data[: at + KEY_AT] + data[at + KEY_END :])
                         try:
                             if (
                                 name is None
