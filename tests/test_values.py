@@ -23,8 +23,9 @@ from wstune.values import (
 )
 
 INTEGERS = st.integers(min_value=-(2**63), max_value=2**63 - 1)
-PORTS = st.integers(min_value=0, max_value=65535)
-RANGES = st.lists(st.tuples(PORTS, PORTS).map(sorted), max_size=8).map(
+PORTS = st.integers(0, 300) | st.integers(65_300, 65_535)
+"""Near both ends: ranges that overlap are the ones that matter, and counting their ports one by one takes time."""
+RANGES = st.lists(st.tuples(PORTS, PORTS).map(sorted).filter(lambda pair: pair[1] - pair[0] <= 300), max_size=8).map(
     lambda pairs: tuple(n for pair in pairs for n in pair)
 )
 
