@@ -231,21 +231,29 @@ class Live:
         out = bytearray()
         with socket.create_connection(self.address, timeout=PATIENCE) as connection:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            end = ""
             try:
                 for chunk in chunks:
                     connection.sendall(chunk)
+                    while b"\r\n\r\n" in chunk and b"\r\n\r\n" not in out and not end:
+                        end = self._listen(connection, out)  # a client waits for the answer to its handshake (§4.1)
             except (BrokenPipeError, ConnectionResetError):
                 pass  # it has closed already; what it said is still to be read
-            while True:
-                try:
-                    data = connection.recv(65536)
-                except TimeoutError:
-                    return Answer(bytes(out), "silence")
-                except ConnectionResetError:
-                    return Answer(bytes(out), "reset")
-                if not data:
-                    return Answer(bytes(out), "eof")
-                out += data
+            while not end:
+                end = self._listen(connection, out)
+        return Answer(bytes(out), end)
+
+    @staticmethod
+    def _listen(connection: socket.socket, out: bytearray) -> str:
+        """Hear something, or how the connection ended."""
+        try:
+            data = connection.recv(65536)
+        except TimeoutError:
+            return "silence"
+        except ConnectionResetError:
+            return "reset"
+        out += data
+        return "" if data else "eof"
 
 
 _SERVE = """
