@@ -15,7 +15,7 @@ from wstune.host.host import Host
 from wstune.host.live_limits import highest_hard_nofile
 from wstune.host.sysctl import read_sysctl, write_sysctl
 from wstune.model import Absence, Reading
-from wstune.tuning.chain import ABSENT, Link, belongs, chain, position, target_key
+from wstune.tuning.chain import ABSENT, Link, belongs, chain, position, standing_targets, target_key
 from wstune.tuning.plan import file_max_guard, nr_open_guard
 from wstune.tuning.records import Act, ActKind, Transaction
 from wstune.tuning.undo_file import Scene, Verdict, take_back_file
@@ -76,7 +76,7 @@ def _undo_act(scene: Scene, txn: Transaction, act: Act, result: Undone) -> None:
         ActKind.SYSCTL: lambda: _sysctl(scene, txn, act, links, index),
         ActKind.RLIMIT: lambda: _rlimit(scene, txn, act, links, index),
         ActKind.FILE: lambda: take_back_file(scene, act, links),
-        ActKind.DIRECTORY: lambda: _directory(act, links, index),
+        ActKind.DIRECTORY: lambda: _directory(scene, act, links, index),
     }
     try:
         verdict = takers[act.kind]()
@@ -180,13 +180,15 @@ def is_process(host: Host, pid: int, started: int) -> bool:
         return False
 
 
-def _directory(act: Act, links: list[Link], index: int) -> Verdict:
+def _directory(scene: Scene, act: Act, links: list[Link], index: int) -> Verdict:
     if index < len(links) - 1:
         return Verdict("unlinked", f"kept: transaction {links[-1].act.txn} wants it as well")
     if links[index].before != ABSENT:
         return Verdict("already", "was there before")
     if own_files.remove_directory(act.target):
         return Verdict("restored", "removed")
+    if any(kept.startswith(f"{act.target}/") for kept in standing_targets(scene.transactions, ActKind.FILE)):
+        return Verdict("failed", "a file of ours is still in it")
     return Verdict("left", "not empty: somebody else keeps something in it")
 
 

@@ -1,0 +1,70 @@
+"""apply and rollback killed, and let fail, at every step; what they write compared with the plan.
+
+The tries themselves are programs (`python -m tests.crash.kill`, `.fail`, `.writes`), because they must run inside a
+network namespace of their own.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import mkdtemp
+
+import pytest
+
+from tests.conftest import ROOT
+
+pytestmark = [pytest.mark.strace, pytest.mark.netns, pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Iterator[Path]:
+    """A directory in memory where there is one: hundreds of fsync(2) take minutes on a disk, and prove nothing here."""
+    shm = Path("/dev/shm")  # noqa: S108 - with a name of its own
+    if not os.access(shm, os.W_OK):
+        yield tmp_path
+        return
+    path = Path(mkdtemp(prefix="wstune-crash-", dir=shm))
+    yield path
+    shutil.rmtree(path)
+
+
+def run(program: str, work: Path, *arguments: str) -> str:
+    """What one of the programs printed; it must exit 0."""
+    unshare = ["unshare", "-n"] if os.geteuid() == 0 else ["unshare", "-Urn"]
+    done = subprocess.run(
+        [*unshare, sys.executable, "-m", f"tests.crash.{program}", str(work), *arguments],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_killed_at_every_step_rollback_brings_back_the_state_before(
+    work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """SIGKILL at each system call that changes something, of apply and of rollback: over 100 of them."""
+    text = run("kill", work)
+    with capsys.disabled():
+        sys.stdout.write("\n" + text)
+    found = re.search(r"survived all (\d+)", text)
+    assert found
+    assert int(found[1]) > 100
+
+
+def test_failing_at_every_step_everything_is_undone_or_can_be(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """ENOSPC, EIO, EROFS, EACCES, EINVAL, once and from then on: exit 4 with all undone, or rollback completes it."""
+    text = run("fail", work)
+    with capsys.disabled():
+        sys.stdout.write("\n" + text)
+    assert re.search(r"apply: \d+ failures injected: .*with exit 4", text)
+
+
+def test_nothing_is_written_outside_the_plan(work: Path) -> None:
+    """Every path that apply and rollback open for writing, make, rename or remove is one that the plan names."""
+    assert "nothing else was written" in run("writes", work)
