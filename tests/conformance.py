@@ -24,7 +24,7 @@ CONT, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 MASK = b"\x37\xfa\x21\x3d"
 KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
 ACCEPT = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
-PATIENCE = 2.0
+PATIENCE = 5.0
 """Seconds of silence after which a server that should have spoken is taken not to."""
 
 Test = TypeVar("Test", bound=Callable[..., object])

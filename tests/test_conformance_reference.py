@@ -25,8 +25,8 @@ What the WebSocket protocol demands of the built-in server and of the burst's cl
 do it.
 
 Both suites send raw bytes, to the protocol alone (`pure`) and over TCP to the built-in server (`live`). They can be run
-against any server that echoes in order, and at once, to a client alone on its path (an asynchronous application may drop
-what it has not answered yet when a CLOSE comes):
+against any server that echoes in order, and at once, to a client alone on its path (an asynchronous application may
+drop what it has not answered yet when a CLOSE comes):
 
     WSTUNE_CONFORMANCE_SERVER=HOST:PORT pytest -k live tests/test_conformance_rfc6455.py
 
