@@ -108,23 +108,24 @@ def copies(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(data=st.data())
 def test_damaged_host_is_read(copies: Path, name: str, data: st.DataObject) -> None:
     """A captured host with some files damaged line by line gives values or reasons."""
     files = sorted(path for path in (copies / name).rglob("*") if path.is_file() and not path.is_symlink())
-    whole = {}
-    for file in data.draw(st.lists(st.sampled_from(files), min_size=1, max_size=4, unique=True)):
-        whole[file] = file.read_text()
-        file.write_text(data.draw(damaged(whole[file])), errors="replace")
+    chosen = data.draw(st.lists(st.sampled_from(files), min_size=1, max_size=4, unique=True))
+    whole = {file: file.read_bytes() for file in chosen}
+    broken = {file: data.draw(damaged(content.decode())) for file, content in whole.items()}
     try:
+        for file, text in broken.items():
+            file.write_bytes(text.encode(errors="replace"))
         read_everything(copies / name)
     finally:
-        for file, text in whole.items():
-            file.write_text(text)
+        for file, content in whole.items():
+            file.write_bytes(content)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(files=st.dictionaries(st.sampled_from(PARSED), st.binary(max_size=200), max_size=12))
 def test_binary_host_is_read(tmp_path_factory: pytest.TempPathFactory, files: dict[str, bytes]) -> None:
     """Files of any bytes."""
@@ -132,7 +133,7 @@ def test_binary_host_is_read(tmp_path_factory: pytest.TempPathFactory, files: di
     read_everything(tree)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     links=st.dictionaries(
         st.sampled_from(PARSED),
