@@ -16,7 +16,7 @@ import pytest
 
 from tests.conftest import ROOT
 from wstune.actions.verify import Progress
-from wstune.cli import verify
+from wstune.cli import live, verify_options
 from wstune.cli.main import run
 from wstune.errors import UsageError
 
@@ -29,21 +29,21 @@ COMMAND = [sys.executable, "-m", "wstune", "verify", "host"]
 )
 def test_hold_takes_units(text: str, seconds: float) -> None:
     """A bare number is seconds; s, m and h are understood."""
-    assert verify.hold(text) == seconds
+    assert verify_options.hold(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "m", "-1", "ten", "1d", "1.2.3", "nan", "inf", "1e9", "٣", "999h"])
 def test_hold_refuses_the_rest(text: str) -> None:
     """Anything else is a usage error, and so is more than a week."""
     with pytest.raises(UsageError, match="--hold"):
-        verify.hold(text)
+        verify_options.hold(text)
 
 
 @pytest.mark.parametrize("text", ["0", "65536", "-1", "http", "", "٣"])
 def test_port_refuses_what_is_none(text: str) -> None:
     """A port is a number from 1 to 65535."""
     with pytest.raises(UsageError, match="--port"):
-        verify.port(text)
+        verify_options.port(text)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,22 @@ def test_port_refuses_what_is_none(text: str) -> None:
         pytest.param([""], "there is no target ''", id="nothing"),
         pytest.param(["Host"], "there is no target 'Host'", id="other-case"),
         pytest.param(["http://127.0.0.1/"], "there is no target 'http://127.0.0.1/'", id="http"),
-        pytest.param(["ws://127.0.0.1:3000/chat"], "cannot be verified yet", id="a-server-elsewhere"),
+        pytest.param(["ws://:3000/"], "there is no target 'ws://:3000/'", id="no-host"),
+        pytest.param(["ws://127.0.0.1:99999/"], "is not a URL", id="no-port"),
+        pytest.param(["ws://192.0.2.1/", "-n", "5"], "is not this host's", id="somebody-elses"),
+        pytest.param(["ws://no.such.host.invalid/"], "cannot be resolved", id="no-such-host"),
+        pytest.param(["host", "--rate", "0"], "--rate", id="rate-0"),
+        pytest.param(["host", "--rate", "10:5,", "-n", "100"], "--rate", id="rate-of-nothing"),
+        pytest.param(["host", "--talkers", "-1"], "--talkers", id="talkers"),
+        pytest.param(["host", "--message-size", "5"], "--message-size", id="message-size"),
+        pytest.param(["host", "--source", "here"], "--source", id="source"),
+        pytest.param(["host", "--header", "no colon"], "--header", id="header"),
+        pytest.param(["host", "--close", "slowly"], "--close", id="close"),
+        pytest.param(["host", "--around", "high-conn", "--find-max"], "two different questions", id="two-questions"),
+        pytest.param(["host", "--baseline", "/no/such/file"], "--baseline", id="baseline"),
+        pytest.param(["host", "--slo", "0"], "--slo", id="slo"),
+        pytest.param(["host", "--fanout", "x"], "--fanout", id="fanout"),
+        pytest.param(["host", "--time-limit", "0"], "--time-limit", id="time-limit"),
         pytest.param(["host", "-n", "0"], "-n 0", id="none"),
         pytest.param(["host", "-n", "-5"], "-5", id="negative"),
         pytest.param(["host", "-n", "1000000M"], "no host holds so many", id="absurd"),
@@ -86,7 +101,7 @@ def test_bad_input(arguments: list[str], sentence: str, capsys: pytest.CaptureFi
 )
 def test_figures(progress: Progress, text: str) -> None:
     """Progress shows what counts: open of target, the rate while opening, failures once there are any, memory."""
-    assert verify.figures(progress) == text
+    assert live.figures(progress) == text
 
 
 @pytest.mark.live

@@ -140,8 +140,8 @@ def run(options: VerifyOptions, on_progress: Callable[[Progress], None], host: H
     host = host or Host()
     room = room_of(host)
     planned, remarks = plan(options, room)
-    shown = Shown(budget=planned, room=room, target=options.target, remarks=remarks)
     note = budget.sentence(planned, room, ours=options.target.ours)
+    shown = Shown(budget=planned, room=room, target=options.target, remarks=[note, *remarks])
     on_progress(Progress("start", planned.connections, note=note))
     _drive(_Run(options, shown, on_progress, host))
     return report_of(shown)
@@ -270,7 +270,6 @@ def _use(burst: Burst, state: _Run) -> None:
     if options.talkers:
         shown.talk["seconds"] = time.monotonic() - shown.talk["began"]
         burst.do("talk", talkers=0, rate=0, size=0)
-        time.sleep(_SETTLE_SECONDS)  # what is on its way still counts
     if options.hold > PING_EVERY:
         _ping(burst, state)
     shown.held_seconds = time.monotonic() - started

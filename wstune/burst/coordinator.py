@@ -238,6 +238,8 @@ class Coordinator:
             own = talkers * (at + 1) // len(indices) - talkers * at // len(indices)
             share = rate * own / talkers if talkers else 0.0
             self.say(index, b"talk %d %f %d\n" % (own, share, size))
+        if not talkers:  # what is on its way still counts
+            self.until_still(t.TALK_HEARD, tree.total(t.TALK_SAID) * tree.total(t.OPEN), 1.0)
         self.tell("talk", talkers=talkers, listeners=tree.total(t.OPEN))
 
     def until_still(self, word: int, expected: int, seconds: float) -> None:

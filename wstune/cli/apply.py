@@ -104,7 +104,7 @@ def apply(
     shown.plan()
     require_possible(prepared, chosen)
     if not yes:
-        _ask()
+        ask()
     applied, after = _carry_out(prepared, chosen, host)
     code = _strict(CHANGES if detailed_exitcode and applied.txn else 0, strict, prepared, after)
     shown.finish(code, applied=applied, after=after)
@@ -127,7 +127,8 @@ def _strict(code: int, strict: bool, prepared: Prepared, after: CheckReport) -> 
     return 1 if strict and short and code == 0 else code
 
 
-def _ask() -> None:
+def ask() -> None:
+    """Raise UsageError unless somebody at the terminal agrees."""
     from wstune.errors import UsageError
 
     if not sys.stdin.isatty():

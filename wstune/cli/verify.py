@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from wstune.cli import options
+from wstune.cli import verify_options as read
+from wstune.cli.live import progress_line
 from wstune.cli.output import check_writable
 from wstune.cli.reporting import deliver_verify, errors_for, now
 from wstune.errors import UsageError
 from wstune.report.formats import FORMATS, ReportFormat
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as Bars
-    from rich.progress import TaskID
+    from collections.abc import Callable
 
-    from wstune.actions.verify import Progress
-
-_TARGETS = "wstune verify host runs the burst against a built-in server on this host"
-_LONGEST_HOLD = 7 * 24 * 3600.0
+    from wstune.actions.apply import Prepared
+    from wstune.actions.verify import Progress, VerifyOptions
+    from wstune.actions.verify_target import Target
+    from wstune.verification import VerifyReport
 
 
 def register(app: typer.Typer) -> None:
@@ -30,37 +31,10 @@ def register(app: typer.Typer) -> None:
     app.command("verify")(verify)
 
 
-def hold(text: str) -> float:
-    """The seconds behind --hold: `30`, `1.5`, `30s`, `10m`, `2h`. Raises UsageError."""
-    number, scale = text.strip(), 1
-    if number[-1:] in ("s", "m", "h"):
-        number, scale = number[:-1], {"s": 1, "m": 60, "h": 3600}[number[-1]]
-    if not number.replace(".", "", 1).isdecimal() or not number.isascii():
-        raise UsageError(f"--hold {text}: expected a time such as 30, 90s, 10m or 2h", "a bare number is seconds")
-    seconds = float(number) * scale
-    if seconds > _LONGEST_HOLD:
-        raise UsageError(f"--hold {text}: that is more than a week", "give at most 168h")
-    return seconds
-
-
-def port(text: str) -> int:
-    """The number behind --port. Raises UsageError."""
-    if not (text.isdecimal() and text.isascii() and 1 <= int(text) <= 65_535):
-        raise UsageError(f"--port {text}: expected a port from 1 to 65535", "leave it out for one that is free")
-    return int(text)
-
-
-def check_target(text: str) -> None:
-    """Raise UsageError unless TARGET is one that this version can take."""
-    if text == "host":
-        return
-    if text.startswith(("ws://", "wss://")):
-        raise UsageError(f"a server elsewhere ({text}) cannot be verified yet, only this host", _TARGETS)
-    raise UsageError(f"there is no target {text!r}", f"{_TARGETS}; a server elsewhere will be ws://HOST:PORT/PATH")
-
-
 def verify(
-    target: Annotated[str, typer.Argument(metavar="TARGET", help="host: server and generator on this host.")],
+    target: Annotated[
+        str, typer.Argument(metavar="TARGET", help="host: server and generator on this host; or ws://HOST:PORT/PATH.")
+    ],
     connections: options.Connections = None,
     profile: Annotated[
         str, typer.Option(metavar="NAME", help="Take the number of connections from this profile.")
@@ -70,12 +44,57 @@ def verify(
         typer.Option(parser=options.processes, metavar="P", help="Server processes; unless given, as few as do."),
     ] = None,
     hold: Annotated[
-        float, typer.Option(parser=hold, metavar="TIME", help="How long to hold them: 30, 90s, 10m.")
+        float, typer.Option(parser=read.hold, metavar="TIME", help="How long to hold them: 30, 90s, 10m.")
     ] = "5",  # type: ignore[assignment]  # typer parses it as it does what is typed
+    rate: Annotated[
+        str | None,
+        typer.Option(metavar="R", help="Connections a second: 1000, or phases: 100..2000:10,2000 (ramp of 10 s, on)."),
+    ] = None,
+    poisson: Annotated[bool, typer.Option("--poisson", help="With --rate: at random, as people arrive.")] = False,
+    fanout: Annotated[
+        int | None,
+        typer.Option(parser=read.fanouts, metavar="K", help="Messages to everybody; 1 to our own server, else 0."),
+    ] = None,
+    talkers: Annotated[
+        int, typer.Option(parser=read.talkers, metavar="T", help="Connections that chat during the hold.")
+    ] = "0",  # type: ignore[assignment]
+    message_rate: Annotated[
+        float, typer.Option(parser=read.message_rate, metavar="R", help="Messages a second of all talkers.")
+    ] = "1",  # type: ignore[assignment]
+    message_size: Annotated[
+        int, typer.Option(parser=read.message_size, metavar="B", help="Bytes of a talker's message.")
+    ] = "64",  # type: ignore[assignment]
+    find_max: Annotated[
+        bool, typer.Option("--find-max", help="Look for the most that hold, up to -n or what the host has room for.")
+    ] = False,
+    slo: Annotated[
+        float,
+        typer.Option(parser=read.slo, metavar="TIME", help="With --find-max: p99 of upgrade and canary, at the most."),
+    ] = "1s",  # type: ignore[assignment]
+    around: Annotated[
+        str | None, typer.Option(metavar="PROFILE", help="Verify, apply this profile, verify again, and compare.")
+    ] = None,
+    rollback: Annotated[bool, typer.Option("--rollback", help="With --around: take it back afterwards.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    baseline: Annotated[
+        str | None, typer.Option(metavar="FILE", help="An earlier report (--format json) to compare with.")
+    ] = None,
     port: Annotated[
         int | None,
-        typer.Option(parser=port, metavar="PORT", help="Where the server listens; unless given, a free port."),
+        typer.Option(parser=read.port, metavar="PORT", help="Where the server listens; unless given, a free port."),
     ] = None,
+    source: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Addresses to come from; on loopback 127.1.0.1 and on.")
+    ] = None,
+    header: Annotated[
+        list[str] | None, typer.Option(metavar="LINE", help="A header of the request, as `Name: value`; repeatable.")
+    ] = None,
+    close: Annotated[
+        str, typer.Option(metavar="HOW", help="rst, or graceful; a server elsewhere is closed gracefully.")
+    ] = "",
+    time_limit: Annotated[
+        float, typer.Option(parser=read.time_limit, metavar="TIME", help="When to stop opening at the latest.")
+    ] = "1h",  # type: ignore[assignment]
     force: Annotated[bool, typer.Option("--force", help="Open even what the budget says does not fit.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on the terminal.")] = False,
     profile_dir: options.ProfileDirs = None,
@@ -88,10 +107,17 @@ def verify(
     both ends share here, or it was interrupted.
     """
     started = now()
-    check_target(target)
+    if close not in ("", "rst", "graceful"):
+        raise UsageError(f"--close {close}: expected rst or graceful", "leave it out for what suits the target")
+    if around and find_max:
+        raise UsageError("--around and --find-max are two different questions", "ask them one after the other")
     check_writable(output)
-    from wstune.actions.verify import VerifyOptions, run
+    earlier = _baseline(baseline)
+    from wstune.actions.verify import VerifyOptions, default_connections
+    from wstune.actions.verify_target import target_of
 
+    aim = target_of(target, fanout=bool(fanout))
+    _harms_nobody(aim, yes)
     chosen = VerifyOptions(
         connections=connections,
         profile=profile,
@@ -100,65 +126,111 @@ def verify(
         port=port,
         profile_dirs=tuple(profile_dir or ()),
         force=force,
+        target=aim,
+        sources=read.sources(source),
+        poisson=poisson,
+        fanouts=1 if fanout is None else fanout,
+        talkers=talkers,
+        message_rate=message_rate,
+        message_size=message_size,
+        close=close,
+        headers=read.headers(header),
+        time_limit=time_limit,
     )
-    with errors_for(format_, output), _progress(quiet) as on_progress:
-        report = run(chosen, on_progress)
+    if rate is not None:
+        wanted = connections or default_connections(chosen)
+        chosen = replace(chosen, connections=wanted, phases=read.phases(rate, wanted))
+    with errors_for(format_, output), progress_line(quiet) as on_progress:
+        if around:
+            earlier, report = _around(chosen, around, rollback, yes, on_progress)
+        else:
+            report = _search(chosen, slo, on_progress) if find_max else _run(chosen, on_progress)
+    return _deliver(report, chosen, format_, output, started, earlier)
+
+
+def _run(chosen: VerifyOptions, on_progress: Callable[[Progress], None]) -> VerifyReport:
+    from wstune.actions.verify import run
+
+    return run(chosen, on_progress)
+
+
+def _search(chosen: VerifyOptions, slo: float, on_progress: Callable[[Progress], None]) -> VerifyReport:
+    from wstune.actions.find_max import find_max
+    from wstune.burst.search import Objective
+
+    return find_max(chosen, Objective(slo * 1000, slo * 1000), on_progress)
+
+
+def _around(
+    chosen: VerifyOptions, profile: str, rollback: bool, yes: bool, on_progress: Callable[[Progress], None]
+) -> tuple[tuple[str, VerifyReport], VerifyReport]:
+    from wstune.actions.apply import ApplyOptions
+    from wstune.actions.around import around
+
+    applying = ApplyOptions(
+        profile, connections=chosen.connections, profile_dirs=chosen.profile_dirs, runtime_only=rollback
+    )
+    both = around(chosen, applying, _agree(yes), on_progress, roll_back=rollback, argv=tuple(sys.argv[1:]))
+    how = f"before {both.txn or 'nothing was changed'}"
+    return (f"{how}, since taken back" if both.rolled_back else how, both.before), both.after
+
+
+def _agree(yes: bool) -> Callable[[Prepared], None]:
+    from wstune.cli.apply import ask
+    from wstune.cli.output import wants_color
+    from wstune.report.terminal_plan import plan_text
+
+    def agree(prepared: Prepared) -> None:
+        sys.stderr.write(plan_text(prepared.plan, color=wants_color(sys.stderr)))
+        if not yes:
+            ask()
+
+    return agree
+
+
+def _baseline(path: str | None) -> tuple[str, VerifyReport] | None:
+    if path is None:
+        return None
+    from wstune.report.json_verify import load_verify
+
+    try:
+        return path, load_verify(Path(path).read_text())
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--baseline {path}: {error}", "make one: wstune verify host --format json -o FILE") from None
+
+
+def _harms_nobody(aim: Target, yes: bool) -> None:
+    """Load on somebody else's address has to be meant."""
+    from wstune.actions.verify_target import is_here
+
+    if aim.ours or yes or is_here(aim.address):
+        return
+    if not sys.stdin.isatty():
+        raise UsageError(
+            f"{aim.address} is not this host's, and nobody is there to ask", "--yes, if it is yours to load"
+        )
+    sys.stderr.write(f"{aim.address} is not this host's. Open connections to it? [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise UsageError("not done; nothing was opened")
+
+
+def _deliver(
+    report: VerifyReport,
+    chosen: VerifyOptions,
+    format_: ReportFormat,
+    output: str | None,
+    started: str,
+    earlier: tuple[str, VerifyReport] | None,
+) -> int:
     from wstune.host.host import Host
     from wstune.verification import EXIT_CODES
 
     host = Host()
     checked = None
-    if target == "host" and FORMATS[format_].page:
+    if chosen.target.ours and FORMATS[format_].page:
         from wstune.actions.check import run_check
 
-        checked = run_check(profile, host, connections=report.connections, profile_dirs=chosen.profile_dirs)
-    code = EXIT_CODES[report.verdict]
-    return deliver_verify(report, format_, output, started, code, host.facts().boot_id, check=checked)
-
-
-@contextmanager
-def _progress(quiet: bool) -> Iterator[Callable[[Progress], None]]:
-    """What to call with each Progress: a line that moves on a terminal, nothing elsewhere."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn
-    from rich.progress import Progress as Bars
-
-    bars = Bars(
-        TextColumn("{task.description:<8}"),
-        BarColumn(24),
-        TextColumn("{task.fields[figures]}"),
-        console=Console(stderr=True),
-        transient=True,
-        auto_refresh=False,  # no thread: this process forks
-    )
-    task = bars.add_task("start", figures="")
-    with bars:
-        yield lambda progress: _show(bars, task, progress)
-
-
-def _show(bars: Bars, task: TaskID, progress: Progress) -> None:
-    bars.update(
-        task,
-        description=progress.phase,
-        total=progress.target,
-        completed=progress.open,
-        figures=figures(progress),
-        refresh=True,
-    )
-
-
-def figures(progress: Progress) -> str:
-    """The line beside the bar: at most 46 columns for a million connections."""
-    parts = [f"{progress.open:,}/{progress.target:,}"]
-    if progress.phase == "open":
-        parts.append(f"{progress.rate:,.0f}/s")
-    if progress.failed:
-        parts.append(f"{progress.failed:,} failed")
-    if progress.lost:
-        parts.append(f"{progress.lost:,} lost")
-    if progress.available_bytes is not None:
-        parts.append(f"{progress.available_bytes / 2**30:.1f}G free")
-    return " ".join(parts)
+        checked = run_check(chosen.profile, host, connections=report.connections, profile_dirs=chosen.profile_dirs)
+    code, boot_id = EXIT_CODES[report.verdict], host.facts().boot_id
+    return deliver_verify(report, format_, output, started, code, boot_id, check=checked, baseline=earlier)

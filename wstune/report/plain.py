@@ -19,7 +19,13 @@ def check(report: CheckReport, head: Head, look: Look) -> str:
 
 
 def verify(report: VerifyReport, head: Head, look: Look) -> str:
-    """See report.terminal_verify."""
+    """See report.terminal_verify; with a baseline, report.comparison before it."""
     from wstune.report.terminal_verify import verify_text
 
-    return verify_text(report, color=look.color)
+    text = verify_text(report, color=look.color)
+    if look.baseline is None:
+        return text
+    from wstune.report.comparison import comparison_text
+
+    name, before = look.baseline
+    return f"compared with {name}\n\n{comparison_text(before, report)}\n{text}"
