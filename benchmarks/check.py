@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
-from benchmarks.result import conclude, say, spread
+from benchmarks.result import conclude, say, say_how_busy, spread
 
 BOUND = 0.2
 LOAD = 60_000
@@ -34,6 +34,7 @@ def main() -> int:
     parser.add_argument("--bound", type=float, default=BOUND, help=f"most seconds (default {BOUND})")
     parser.add_argument("--loaded", action="store_true", help=f"again while {LOAD:,} connections are open")
     options = parser.parse_args()
+    say_how_busy()
     code = measure("idle host", options.rounds, options.bound)
     if options.loaded:
         with loaded(LOAD):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,7 +19,7 @@ import time
 from pathlib import Path
 from statistics import median
 
-from benchmarks.result import MISSED, conclude, say, spread
+from benchmarks.result import MISSED, conclude, say, say_how_busy, spread
 
 BOUND = 0.72
 SOURCE = Path(__file__).with_name("epoll_pair.c")
@@ -33,6 +34,11 @@ def main() -> int:
     parser.add_argument("--bound", type=float, default=BOUND, help=f"least ratio (default {BOUND})")
     parser.add_argument("--pair", help="a compiled C pair to use, instead of epoll_pair.c of this directory")
     options = parser.parse_args()
+    if options.pair is None and shutil.which("cc") is None:
+        parser.error(
+            "the C pair needs a C compiler (Debian: apt-get install gcc), or give one that is compiled: --pair"
+        )
+    say_how_busy()
     with tempfile.TemporaryDirectory() as directory:
         pair = options.pair or build(Path(directory))
         ours: list[float] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from statistics import median
@@ -18,6 +19,13 @@ def say(text: str) -> None:
 def spread(values: Sequence[float], form: str) -> str:
     """`median (least to most of 5)`."""
     return f"{median(values):{form}} ({min(values):{form}} to {max(values):{form}} of {len(values)})"
+
+
+def say_how_busy() -> None:
+    """Tell of other load on the machine, in which no figure means much."""
+    load, cpus = os.getloadavg()[0], os.cpu_count() or 1
+    if load > cpus / 2:
+        say(f"this machine is not quiet: a load average of {load:.1f} on {cpus} CPUs before the first turn")
 
 
 def conclude(what: str, value: float, bound: float, *, at_least: bool, form: str) -> int:
