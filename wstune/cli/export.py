@@ -99,7 +99,7 @@ def export(
         role or resolved.role,
         ram_bytes=facts.ram_bytes,
         page_size=facts.page_size,
-        argv=tuple(sys.argv[1:]),
+        argv=_without_output(sys.argv[1:]),
         **_whose(user, unit),
     )
     write_report(write(format_, made), output)
@@ -118,3 +118,14 @@ def _whose(user: str | None, unit: str | None) -> dict[str, str]:
             raise UsageError(f"--{option} {name}: that is no name of a {option}", "letters, digits, and any of _ . @ -")
         found[option] = name if option == "user" or name.endswith(".service") else f"{name}.service"
     return found
+
+
+def _without_output(argv: list[str]) -> tuple[str, ...]:
+    """The command line as it belongs into a file: where that is written is no part of it."""
+    kept, words = [], iter(argv)
+    for word in words:
+        if word in ("-o", "--output"):
+            next(words, "")
+        elif not word.startswith(("-o", "--output=")):
+            kept.append(word)
+    return tuple(kept)

@@ -19,12 +19,16 @@ def text(export: Export) -> str:
         [
             *head(export, "Docker Compose file"),
             "Merge it into your own by giving the service its name there: docker compose -f compose.yaml -f THIS up",
-            "A container has a network namespace of its own, which starts from the kernel's defaults, not from what its "
-            "host was tuned to. With `network_mode: host` there is none: then leave `sysctls` out, and set them on the "
-            "host.",
+            "A container has a network namespace of its own, which starts from the kernel's defaults, not from what "
+            "its host was tuned to. With `network_mode: host` there is none: then leave `sysctls` out, and set them "
+            "on the host.",
             "",
             "The same for docker run:",
-            f"  docker run {' '.join(_flags(export, chosen))} IMAGE",
+        ]
+    )
+    lines += [f"#   {line}" for line in _run(export, chosen)]
+    lines += commented(
+        [
             *left_out(inside),
             *cannot(
                 [
@@ -50,11 +54,13 @@ def text(export: Export) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _flags(export: Export, chosen: list[Wish]) -> list[str]:
+def _run(export: Export, chosen: list[Wish]) -> list[str]:
+    """The command, a flag a line."""
     flags = [f"--ulimit nofile={export.files[0]}:{export.files[1]}"] if export.files else []
-    return flags + [
-        f"--sysctl {shlex.quote(f'{each.tunable.name}={each.value}')}" for each in chosen if not each.lowers
-    ]
+    for each in chosen:
+        if not each.lowers:
+            flags.append(f"--sysctl {shlex.quote(f'{each.tunable.name}={each.value}')}")
+    return ["docker run \\", *(f"  {flag} \\" for flag in flags), "  IMAGE"]
 
 
 def _host(export: Export) -> list[str]:

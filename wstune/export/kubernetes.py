@@ -77,9 +77,9 @@ def text(export: Export) -> str:
     lines = commented(
         [
             *head(export, "Kubernetes manifests"),
-            "A pod has a network namespace of its own, which starts from the kernel's defaults, not from what its node "
-            "was tuned to: hence the settings in the pod. The DaemonSet sets what only the node has; it looks before it "
-            "writes, and lowers nothing.",
+            "A pod has a network namespace of its own, which starts from the kernel's defaults, not from what its "
+            "node was tuned to: hence the settings in the pod. The DaemonSet sets what only the node has; it looks "
+            "before it writes, and lowers nothing.",
             *left_out(inside),
             *cannot([*_files(export), *elsewhere(export, groups="resources of the container")]),
         ]
@@ -143,8 +143,9 @@ def _files(export: Export) -> list[str]:
     """A pod cannot ask for a file limit."""
     if export.files is None:
         return []
+    soft, hard = export.files
     return [
-        f"the file limit (soft {export.files[0]}, hard {export.files[1]}): a pod inherits it from the container runtime; "
+        f"the file limit (soft {soft}, hard {hard}): a pod inherits it from the container runtime; "
         f"on the node: wstune export {export.profile.name} --format systemd --unit containerd.service; and let the "
-        f"container's command raise the soft one: ulimit -S -n {export.files[0]}"
+        f"container's command raise the soft one: ulimit -S -n {soft}"
     ]
