@@ -9,7 +9,7 @@ from __future__ import annotations
 from wstune.model import Effect, Operator, Requirement, Tunable
 from wstune.values import Kind, Value, make, merged
 
-_UNORDERED = ("switch", "policy", "port")
+UNORDERED = ("switch", "policy", "port")
 """Units whose numbers are names: 2 is not more than 1."""
 
 
@@ -65,7 +65,7 @@ def effect(tunable: Tunable, live: Value, demanded: Value, errno: str | None = N
         return Effect.NOTHING
     if errno or tunable.read_only or not _in_range(tunable, demanded):
         return Effect.REFUSED
-    if live.kind in (Kind.TEXT, Kind.PORTS) or tunable.unit in _UNORDERED:
+    if live.kind in (Kind.TEXT, Kind.PORTS) or tunable.unit in UNORDERED:
         return Effect.CHANGES
     ups = [b > a for a, b in zip(live.numbers, demanded.numbers, strict=True) if a != b]
     if live.kind is Kind.RANGE and live.numbers[0] != demanded.numbers[0]:
