@@ -2,8 +2,8 @@
 
     unshare -n python -m tests.crash.fail WORKDIR [--all]
 
-Without --all each step fails with one of the errors, in turn; with it, with all of them. After exit 4 everything must
-be as before; after any other, once what stands has been rolled back. Prints how many failures were tried.
+Without --all each step fails with one of the errors, once or from then on, in turn; with it, in every way. After
+exit 4 everything must be as before; after any other, once what stands has been rolled back. Prints how many were tried.
 """
 
 from __future__ import annotations
@@ -26,25 +26,25 @@ def fail_everywhere(
 ) -> dict[int, int]:
     """Run a command once for each K of each system call, failing there; how often it ended with which code."""
     ended: dict[int, int] = {}
-    turn = cycle(ERRORS)
+    kinds = [(error, steady) for steady in STEADY for error in ERRORS]
+    turn = cycle(kinds)
     for name in STEPS:
         number, left = 1, True
         while left:
-            for error in ERRORS if every else (next(turn),):
-                for steady in STEADY:
-                    prepare()
-                    rule = f"inject={name}:error={error}:when={number}{steady}"
-                    run = stage.run(*arguments, strace=["-e", f"trace={name}", "-e", rule])
-                    left = "(INJECTED)" in (stage.work / "trace").read_text()
-                    what = f"{arguments[0]} with {error} at {name} {number}{steady}"
-                    stage.expect(run, *(codes if left else (0,)))
-                    if left and run.returncode == 4:
-                        stage.require_as_before(what)
-                        assert not stage.standing(), f"{what}: exit 4, and a transaction stands"
-                    stage.take_back()
+            for error, steady in kinds if every else (next(turn),):
+                prepare()
+                rule = f"inject={name}:error={error}:when={number}{steady}"
+                run = stage.run(*arguments, strace=["-e", f"trace={name}", "-e", rule])
+                left = "(INJECTED)" in (stage.work / "trace").read_text()
+                what = f"{arguments[0]} with {error} at {name} {number}{steady}"
+                stage.expect(run, *(codes if left else (0,)))
+                if left and run.returncode == 4:
                     stage.require_as_before(what)
-                    if left:
-                        ended[run.returncode] = ended.get(run.returncode, 0) + 1
+                    assert not stage.standing(), f"{what}: exit 4, and a transaction stands"
+                stage.take_back()
+                stage.require_as_before(what)
+                if left:
+                    ended[run.returncode] = ended.get(run.returncode, 0) + 1
             number += 1
     return ended
 

@@ -22,7 +22,7 @@ from wstune.model import (
     Store,
     Tunable,
 )
-from wstune.readiness.compare import demanded_value
+from wstune.readiness.compare import UNORDERED, demanded_value
 from wstune.tunables import find
 from wstune.values import Kind, Value, format_value, make, merged
 
@@ -149,7 +149,7 @@ def _change(
         return None
     text = format_value(after)
     refused = _refusal(tunable, group, before, after, circumstances)
-    if refused is None and lowers(before, after):
+    if refused is None and tunable.unit not in UNORDERED and lowers(before, after):
         refused = _lowering(tunable, before, after, circumstances, allow_lower)
     return result(text, *refused) if refused else result(text)
 
