@@ -19,7 +19,7 @@ from wstune.tunables import find
 from wstune.tuning.apply import Applied, Origin, apply_plan
 from wstune.tuning.chain import standing_entries, standing_sysctls
 from wstune.tuning.journal import DEFAULT_STATE, Journal
-from wstune.tuning.lock import locked
+from wstune.tuning.lock import locked, require_free
 from wstune.tuning.persist import LIMITS_FILE, SYSCTL_FILE, UNIT_FILE, Machine, valid_name
 from wstune.tuning.plan import Circumstances, Process, is_outside, plan
 from wstune.tuning.plan_files import Bounds, Present, nr_open_after, with_claims, with_limit_file, with_sysctl_file
@@ -110,8 +110,11 @@ def prepare(options: ApplyOptions, host: Host) -> Prepared:
     return Prepared(drawn, report, tuple(file.path for file in files if file.foreign and file.path in written))
 
 
-def require_possible(prepared: Prepared, options: ApplyOptions) -> None:
+def require_possible(prepared: Prepared, options: ApplyOptions, *, holding: bool = False) -> None:
     """Raise what stands against carrying a plan out, before anything is touched.
+
+    Args:
+        holding: whether the lock is held, so that a transaction that is not finished is nobody's who is at work.
 
     Raises:
         PrivilegeError: not root; or a limit that was asked for by name may not be raised.
@@ -123,6 +126,10 @@ def require_possible(prepared: Prepared, options: ApplyOptions) -> None:
     if facts.euid != 0:
         raise PrivilegeError("applying a profile needs root; nothing was changed", "run it with sudo, or --dry-run")
     cut = cut_short(Journal(options.state_dir).transactions(), here(facts))
+    if cut is not None and not holding:
+        require_free(options.state_dir)
+        again = Journal(options.state_dir).transactions()
+        cut = next((txn for txn in again if txn.id == cut.id and cut_short([txn], here(facts))), None)
     if cut is not None:
         raise RollbackError(
             f"transaction {cut.id} ({cut.profile}, {cut.at}) is {cut.standing.value}; nothing was changed",
@@ -155,7 +162,7 @@ def carry_out(prepared: Prepared, options: ApplyOptions, host: Host, argv: tuple
     at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     with locked(str(journal.state_dir), now=at, command=f"apply {options.profile}"):
         again = prepare(options, host)
-        require_possible(again, options)
+        require_possible(again, options, holding=True)
         if again.plan != prepared.plan:
             raise ApplyError(
                 "the host has changed since the plan was shown; nothing was changed",

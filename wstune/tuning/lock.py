@@ -36,16 +36,36 @@ def locked(state_dir: str, *, now: str, command: str) -> Iterator[None]:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.pread(fd, 200, 0).decode("utf-8", "replace").split("\n")[0]
-            raise LockedError(
-                f"another wstune is at work{': ' + holder if holder else ''}", "wait until it has ended, then try again"
-            ) from None
+            raise _taken(fd) from None
         except OSError as error:
             raise UsageError(f"cannot lock {path}: {(error.strerror or str(error)).lower()}") from error
         _sign(fd, f"pid {os.getpid()}, {command}, since {now}\n")
         yield
     finally:
         os.close(fd)
+
+
+def require_free(state_dir: str) -> None:
+    """Raise LockedError when somebody holds the lock right now. Creates nothing."""
+    try:
+        fd = os.open(f"{state_dir}/{NAME}", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return  # never taken, or not ours to look at
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise _taken(fd) from None
+    except OSError:
+        return
+    finally:
+        os.close(fd)
+
+
+def _taken(fd: int) -> LockedError:
+    holder = os.pread(fd, 200, 0).decode("utf-8", "replace").split("\n")[0]
+    return LockedError(
+        f"another wstune is at work{': ' + holder if holder else ''}", "wait until it has ended, then try again"
+    )
 
 
 def _sign(fd: int, text: str) -> None:
