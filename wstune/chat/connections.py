@@ -47,6 +47,7 @@ class Connections:
         outbox: of a connection that reads slowly, what it has still to take.
         paused: of a connection that must wait with what it says, what it has said.
         leaving: of a connection that is ending, its deadline.
+        tokens: of a connection that has sent of late, when its frames will be within the rate again.
         names: of a connection that gave one.
         held: bytes in all of these.
     """
@@ -64,6 +65,7 @@ class Connections:
         self.outbox: dict[int, bytearray] = {}
         self.paused: dict[int, deque[tuple[int, bytes]]] = {}
         self.leaving: dict[int, float] = {}
+        self.tokens: dict[int, float] = {}
         self.names: dict[int, bytes] = {}
         self.heard = array("I")  # when bytes last came, in seconds; only with a bound on idle connections
         self.held = 0
@@ -203,6 +205,8 @@ class Connections:
     def _forget(self, fd: int) -> None:
         """Everything that is kept for a connection, but what it has still to take."""
         self.rooms.leave(fd)
+        if self.tokens:
+            self.tokens.pop(fd, None)
         if self.names:
             self.names.pop(fd, None)
         waiting = self.pending.pop(fd, None)

@@ -40,7 +40,6 @@ class Talk(Connections):
         self.presence = presence
         self.elsewhere: dict[bytes, tuple[int, list[bytes]]] = {}  # as presence tells
         self.elsewhere_read = 0.0
-        self.tokens: dict[int, float] = {}  # of who has sent of late: when its frames will be within the rate again
         self.stopping = False
 
     # In.
