@@ -9,7 +9,7 @@ BIN = $(VENV)/bin
 RUN = $(BIN)/python -m
 CONTENTS = pyproject.toml constraints.txt
 
-.PHONY: verify test lint bench-open bench-check clean
+.PHONY: verify test lint bench-open bench-million bench-two-million bench-check clean
 .DELETE_ON_ERROR:
 
 verify: $(VENV)/.ready
@@ -25,6 +25,12 @@ lint: $(VENV)/.ready-dev
 
 bench-open: $(VENV)/.ready-dev
 	@$(RUN) benchmarks.open $(ARGS)
+
+bench-million: $(VENV)/.ready-dev
+	@$(RUN) benchmarks.million $(ARGS)
+
+bench-two-million: $(VENV)/.ready-dev
+	@$(RUN) benchmarks.million --two $(ARGS)
 
 bench-check: $(VENV)/.ready
 	@$(RUN) benchmarks.check $(ARGS)

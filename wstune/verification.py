@@ -91,6 +91,16 @@ class Pings:
 
 
 @dataclass(frozen=True, slots=True)
+class Close:
+    """The end: `seconds` from the first close frame to the last process and socket gone; of a `sample` that was closed
+    with the closing handshake, `graceful` were answered with a close frame. The others are reset."""
+
+    seconds: float
+    sample: int
+    graceful: int
+
+
+@dataclass(frozen=True, slots=True)
 class Talk:
     """Chat while holding: `talkers` of the connections say `messages` in `seconds`, each to be heard by everybody."""
 
@@ -186,3 +196,4 @@ class VerifyReport:
     """Remarks in words; the verdict's own is last."""
     pings: Pings | None = None
     talk: Talk | None = None
+    close: Close | None = None

@@ -103,6 +103,8 @@ def answer(kind: str, client: socket.socket, data: bytes) -> bool:
             return True
         case "says-nothing":
             return False
+        case _:
+            pass
     request = handshake.parse_request(data[: data.index(b"\r\n\r\n") + 4])
     client.sendall(handshake.build_response(handshake.accept_value(request.key)))
     return False

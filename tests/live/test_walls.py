@@ -89,7 +89,7 @@ def test_a_server_with_a_fault(inside: Namespace, kind: str) -> None:
 
 
 def test_the_servers_files(inside: Namespace) -> None:
-    """A server that runs out of descriptors leaves connections without an answer, near its nofile: the wall is nofile."""
+    """A server that runs out of descriptors, seen from outside: unanswered connections; the server's wall."""
     with faulty(inside, "few-files") as url:
         code, report = finish(start(inside, url, "-n", "1000", "--hold", "0"))
     assert 200 <= report["reached"] <= 300

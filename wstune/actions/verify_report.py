@@ -12,6 +12,7 @@ from wstune.burst.budget import Budget, Room
 from wstune.readiness.diagnosis import Evidence, diagnose
 from wstune.verification import (
     Canary,
+    Close,
     Fanout,
     Memory,
     OpenPhase,
@@ -42,6 +43,7 @@ class Shown:
     fanouts: list[Event] = field(default_factory=list)
     talk: Event = field(default_factory=dict)
     held_seconds: float = 0.0
+    close_seconds: float = 0.0
     memory: Memory | None = None
     counters: dict[str, int] = field(default_factory=dict)
     server_cpu: float | None = None
@@ -81,6 +83,7 @@ def report_of(shown: Shown) -> VerifyReport:
         sentences=(*shown.remarks, *found.sentences),
         pings=_pings(shown.pings),
         talk=_talk(shown, words),
+        close=_close(shown),
     )
 
 
@@ -166,6 +169,11 @@ def _pings(events: list[Event]) -> Pings | None:
     if not events:
         return None
     return Pings(len(events), sum(event["pings"] for event in events), sum(event["pongs"] for event in events))
+
+
+def _close(shown: Shown) -> Close | None:
+    closed = shown.closed
+    return Close(shown.close_seconds, closed["wanted"], closed["graceful"]) if closed else None
 
 
 def _talk(shown: Shown, words: list[int]) -> Talk | None:

@@ -19,6 +19,7 @@ NONE, SENT, CONNECTING, OPEN, PINGED, CLOSING = range(6)
 """States: nothing; request sent; not yet connected; upgraded; upgraded and a PONG is due; close frame sent."""
 
 BATCH = 512
+_RESET = struct.pack("ii", 1, 0)
 BOARD_WORDS = 8
 SAID_NS = 0
 """Word of the board, which all generators share: when the fan-out's message was sent (CLOCK_MONOTONIC)."""
@@ -55,9 +56,12 @@ class Connections:
             self.forget(fd)
 
     def forget(self, fd: int) -> None:
+        """Close a connection that is over, by RST: SO_LINGER 1,0 leaves no TIME_WAIT (socket(7), tcp(7))."""
         self.states[fd] = NONE
         self.receivers.pop(fd, None)
-        os.close(fd)
+        sock = socket.socket(fileno=fd)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        sock.close()
 
     def opened(self) -> list[int]:
         """The descriptors that are upgraded and not closing."""
@@ -198,11 +202,7 @@ class Connections:
                 self.states[fd] = CLOSING
 
     def reset(self) -> None:
-        """Close everything by RST: SO_LINGER 1,0 leaves no TIME_WAIT (socket(7), tcp(7))."""
-        linger = struct.pack("ii", 1, 0)
+        """Close everything."""
         for fd, state in enumerate(self.states):
             if state != NONE:
-                sock = socket.socket(fileno=fd)
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-                sock.close()
-                self.states[fd] = NONE
+                self.forget(fd)

@@ -13,6 +13,7 @@ from wstune.verification import (
     BurstError,
     Canary,
     CanaryPhase,
+    Close,
     Fanout,
     Memory,
     OpenPhase,
@@ -51,6 +52,7 @@ def verify_document(report: VerifyReport, head: Head) -> Document:
         "sentences": list(report.sentences),
         "pings": _optional(report.pings, asdict),
         "talk": _optional(report.talk, asdict),
+        "close": _optional(report.close, asdict),
     }
 
 
@@ -99,6 +101,7 @@ def _report(document: Document) -> VerifyReport:
         "sentences": tuple(document["sentences"]),
         "pings": _optional(document.get("pings"), lambda table: _make(Pings, table)),
         "talk": _optional(document.get("talk"), lambda table: _make(Talk, _with_percentiles(table))),
+        "close": _optional(document.get("close"), lambda table: _make(Close, table)),
     }
     return _make(VerifyReport, table)
 

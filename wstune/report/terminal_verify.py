@@ -6,6 +6,7 @@ from wstune.report.words import BOLD, DIM, GREEN, RED, YELLOW, counted, paint, w
 from wstune.verification import (
     BurstError,
     Canary,
+    Close,
     Fanout,
     Memory,
     OpenPhase,
@@ -53,6 +54,7 @@ def verify_text(report: VerifyReport, *, color: bool, width: int = 80) -> str:
     lines += _line("reached", f"{report.reached:,} of {report.connections:,}", width)
     lines += _line("opened", _opened_text(report.open), width)
     lines += _line("held", _held_text(report), width)
+    lines += _line("closed", _closed_text(report.close), width)
     lines += _line("processes", _processes_text(report.processes), width)
     lines += _line("memory", _memory_text(report.memory), width)
     lines += _line("fan-out", _fanout_text(report.fanout), width)
@@ -89,6 +91,13 @@ def _opened_text(opened: OpenPhase) -> str:
     failed = f"{opened.failed:,} failed" if opened.failed else "none failed"
     paced = "" if opened.lag_ms is None else f"; paced, at most {_milliseconds(opened.lag_ms)} ms late"
     return f"in {opened.seconds:.2f} s, {opened.rate:,.0f}/s, {failed}{paced}"
+
+
+def _closed_text(close: Close | None) -> str:
+    if close is None:
+        return "not as planned: everything was ended at once"
+    sample = f"{close.graceful:,} of a sample of {close.sample:,} with the closing handshake" if close.sample else ""
+    return f"in {close.seconds:,.2f} s{', ' if sample else ''}{sample}"
 
 
 def _held_text(report: VerifyReport) -> str:
