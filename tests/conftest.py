@@ -42,6 +42,13 @@ CAPABILITIES: dict[str, tuple[str, Callable[[], bool]]] = {
     "strace": ("strace, and leave to trace", lambda: _runs("strace", "-o", "/dev/null", "true")),
     "chromium": ("Chromium", _chromium),
     "qemu": ("qemu-system-x86_64", lambda: shutil.which("qemu-system-x86_64") is not None),
+    "systemd": ("systemd-analyze", lambda: shutil.which("systemd-analyze") is not None),
+    "shellcheck": ("shellcheck", lambda: shutil.which("shellcheck") is not None),
+    "cloud-init": ("cloud-init", lambda: shutil.which("cloud-init") is not None),
+    "compose": ("Docker Compose", lambda: _runs("docker-compose", "version") or _runs("docker", "compose", "version")),
+    "tuned": ("TuneD", lambda: _runs("/usr/bin/python3", "-c", "import tuned.profiles")),
+    "tsung": ("tsung", lambda: shutil.which("tsung") is not None),
+    "npm": ("node and npm", lambda: shutil.which("node") is not None and shutil.which("npm") is not None),
     "cc": ("a C compiler", lambda: shutil.which("cc") is not None),
 }
 """What a test may need of the machine: its name in words, and how to find out."""
