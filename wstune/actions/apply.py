@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from wstune.actions.check import run_check
-from wstune.actions.overrides import with_overrides
+from wstune.actions.overrides import SYSTEMD_DEFAULT, login_floor, with_overrides
 from wstune.actions.place import here
 from wstune.errors import ApplyError, PrivilegeError, RollbackError, UsageError
 from wstune.host import kernel, live_limits, own_files, rlimits, systemd, trust, users
@@ -87,7 +87,7 @@ def prepare(options: ApplyOptions, host: Host) -> Prepared:
 
     def present(name: str) -> Present:
         path = f"{options.etc_root.rstrip('/')}/etc/{name}"
-        files.append(Present(path, _text(path), standing_entries(transactions, path)))
+        files.append(Present(path, _text(path), *standing_entries(transactions, path)))
         return files[-1]
 
     reason = _runtime_only(options, report.host)
@@ -98,7 +98,7 @@ def prepare(options: ApplyOptions, host: Host) -> Prepared:
         drawn = replace(drawn, notes=(*drawn.notes, reason))
     nr_open = nr_open_after(drawn, circumstances.nr_open)
     if options.user is not None:
-        bounds = Bounds(nr_open)
+        bounds = Bounds(nr_open, login_floor(host, options.user, options.etc_root))
         drawn = with_limit_file(drawn, report.findings, "limits", options.user, present(LIMITS_FILE), machine, bounds)
     if options.unit is not None:
         unit = options.unit if "." in options.unit else f"{options.unit}.service"
@@ -252,9 +252,9 @@ def _runtime_only(options: ApplyOptions, facts: HostFacts) -> str | None:
     return f"this is {what}: nothing is written for the next boot (--persist does it all the same)"
 
 
-def _unit_limits(options: ApplyOptions, unit: str) -> tuple[int, int] | None:
+def _unit_limits(options: ApplyOptions, unit: str) -> tuple[int, int]:
     if options.etc_root != "/":
-        return None  # an image: its systemd does not run
+        return SYSTEMD_DEFAULT  # an image: its systemd does not run
     if not systemd.running():
         raise UsageError("systemd does not run here, so there are no units", "name a process with --pid")
     try:

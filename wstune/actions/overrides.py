@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from wstune.host import rlimits
 from wstune.host.config_files import conf_files
 from wstune.host.files import Root
+from wstune.host.host import Host
 from wstune.model import FileChange
 from wstune.tuning.precedence import (
     SYSCTL_CONF,
@@ -13,9 +15,15 @@ from wstune.tuning.precedence import (
     ConfigFile,
     Override,
     limits_override,
+    login_limits,
     sysctl_override,
     unit_override,
 )
+
+LIMITS_PLACES = ("/etc/security/limits.conf", "/etc/security/limits.d")
+
+SYSTEMD_DEFAULT = (1024, 524288)
+"""DefaultLimitNOFILE of systemd ≥ 240 (systemd-system.conf(5))."""
 
 
 def with_overrides(file: FileChange, etc_root: str) -> FileChange:
@@ -31,6 +39,19 @@ def with_overrides(file: FileChange, etc_root: str) -> FileChange:
         if found is not None and found.value.split() != value.split():
             overridden.append((key, found.source, f"{found.value} ({found.why})"))
     return replace(file, overridden=tuple(overridden))
+
+
+def login_floor(host: Host, user: str, etc_root: str) -> tuple[int, int]:
+    """(soft, hard) nofile below which a line for the user's logins would lower them.
+
+    pam_limits starts from the limits of process 1; in an image, whose systemd does not run, from its default for them.
+    """
+    files = [ConfigFile(*pair) for pair in conf_files(Root(etc_root), LIMITS_PLACES)]
+    soft, hard = login_limits(files, user)
+    first = rlimits.nofile(host.root, 1) if etc_root == "/" else SYSTEMD_DEFAULT
+    if isinstance(first, tuple):
+        soft, hard = max(soft, first[0]), max(hard, first[1])
+    return soft, hard
 
 
 def _override(style: str, others: list[ConfigFile], own: str, key: str) -> Override | None:

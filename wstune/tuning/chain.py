@@ -103,13 +103,15 @@ def standing_sysctls(transactions: Sequence[Transaction], here: Place) -> dict[s
 
 def standing_entries(
     transactions: Iterable[Transaction], path: str, without: Act | None = None
-) -> tuple[tuple[str, str, str], ...]:
-    """The lines that those who stand want in a file of ours, the later ones' values, sorted by key."""
+) -> tuple[tuple[tuple[str, str, str], ...], frozenset[str]]:
+    """The lines that those who stand want in a file of ours, the later ones winning, by key; and for which profiles."""
     merged: dict[str, tuple[str, str, str]] = {}
+    profiles = set()
     for txn in transactions:
         for act in txn.acts:
             if act.kind is ActKind.FILE and act.target == path and act.stands and act is not without:
+                profiles.add(txn.profile)
                 for key, value, replaced in act.entries:
                     # What the first one replaced is what the machine had by itself.
                     merged[key] = (key, value, merged[key][2] if key in merged else replaced)
-    return tuple(merged[key] for key in sorted(merged))
+    return tuple(merged[key] for key in sorted(merged)), frozenset(profiles)

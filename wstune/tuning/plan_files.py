@@ -22,11 +22,13 @@ class Present:
     Attributes:
         text: None when there is none.
         wanted: the lines that standing transactions want in it (chain.standing_entries).
+        profiles: for which profiles.
     """
 
     path: str
     text: str | None
     wanted: tuple[Entry, ...]
+    profiles: frozenset[str] = frozenset()
 
     @property
     def foreign(self) -> bool:
@@ -94,12 +96,15 @@ def with_limit_file(
     key = name if style == "limits" else "LimitNOFILE"
     had = present.entries.get(key)
     floor = tuple(map(int, had[1].split())) if had else (0, 0)
-    if bounds.already is not None:
-        floor = (max(floor[0], bounds.already[0]), max(floor[1], bounds.already[1]))
+    floor = (max(floor[0], bounds.already[0]), max(floor[1], bounds.already[1]))
+    if bounds.nr_open is not None:
+        floor = (min(floor[0], bounds.nr_open), min(floor[1], bounds.nr_open))
     soft, hard = max(demand[0], floor[0]), max(demand[1], floor[1])
-    if (soft, hard) == floor:
-        return plan
     when = "at the next login" if style == "limits" else f"at a restart of {name}"
+    if (soft, hard) == floor:
+        if had is None or plan.profile in present.profiles:
+            return plan
+        return _with(plan, style, present, {key: had}, machine, when)  # another profile's; from now on ours too
     if bounds.nr_open is not None and hard > bounds.nr_open:
         reason = f"{hard} is above fs.nr_open, {bounds.nr_open}, which this plan does not raise"
         refused = Change(
@@ -123,7 +128,7 @@ class Bounds:
     """What holds a persisted file limit: fs.nr_open after the plan, and (soft, hard) that it is already."""
 
     nr_open: int | None
-    already: tuple[int, int] | None = None
+    already: tuple[int, int]
 
 
 def nofile_demand(findings: Sequence[Finding]) -> tuple[int, int] | None:

@@ -69,6 +69,20 @@ def unit_override(files: Sequence[ConfigFile], own: str) -> Override | None:
     return _later(files, own, re.compile(r"\s*LimitNOFILE\s*=\s*(.*?)\s*$"))
 
 
+def login_limits(files: Sequence[ConfigFile], user: str) -> tuple[int, int]:
+    """The highest (soft, hard) nofile that limits.conf and limits.d give to the user, to everyone or to any group.
+
+    More than one of them may count for him; none may be lowered by a line of ours.
+    """
+    pattern = re.compile(
+        rf"^\s*(?:{re.escape(user)}|\*|[@%]\S+)\s+(soft|hard|-)\s+nofile\s+(\d{{1,18}})\s*$", re.MULTILINE
+    )
+    found = [(kind, int(number)) for file in files for kind, number in pattern.findall(file.text)]
+    soft = max((number for kind, number in found if kind != "hard"), default=0)
+    hard = max((number for kind, number in found if kind != "soft"), default=0)
+    return soft, hard
+
+
 def normalised(key: str) -> str:
     """A key with dots, as sysctl.d(5) reads it: if its first separator is a slash, dots and slashes change places."""
     first = next((letter for letter in key if letter in "./"), "")

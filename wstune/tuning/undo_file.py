@@ -73,9 +73,8 @@ def _for_the_others(scene: Scene, act: Act, present: FileImage | None) -> FileIm
     """What the file says without this act, with the owner and mode that it has."""
     path = act.target
     newest = [txn for txn in scene.transactions if any(_wants(other, act) for other in txn.acts)][-1]
-    text = render(
-        act.style, standing_entries(scene.transactions, path, without=act), Machine(newest.kernel, newest.ram_bytes)
-    )
+    entries, _ = standing_entries(scene.transactions, path, without=act)
+    text = render(act.style, entries, Machine(newest.kernel, newest.ram_bytes))
     base = present or FileImage(b"", 0o644, 0, 0, {})
     return base._replace(content=text.encode())
 
