@@ -376,6 +376,14 @@ def test_the_fast_path_leaves_the_unusual_to_the_receiver(wire: bytes) -> None:
     assert frames.read_one(wire) is None
 
 
+@ROLES
+@pytest.mark.parametrize("size", [0, 1, 124, 125])
+def test_the_fast_path_takes_every_small_frame(role: str, size: int) -> None:
+    """From nothing to the largest that a control frame can be."""
+    for opcode, payload in ((TEXT, b"x" * size), (BINARY, bytes(size)), (PING, bytes(size)), (PONG, bytes(size))):
+        assert frames.read_one(encode(opcode, payload, mask=masked_for(role)), role) == (opcode, payload)
+
+
 def test_the_rfcs_own_examples_read_and_write_as_printed() -> None:
     """RFC 6455 §5.7."""
     hello = bytes.fromhex("8105 4865 6c6c 6f")

@@ -65,6 +65,7 @@ def test_the_end_of_a_head_is_found_in_any_pieces(step: int) -> None:
         pytest.param(b"GET\x80", 400, id="not a token"),
         pytest.param(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", 400, id="a method without end"),
         pytest.param(b"GET / HTTP/1.1\n", 400, id="LF alone"),
+        pytest.param(b"\n", 400, id="LF alone at the very beginning"),
         pytest.param(b"GET / HTTP/1.1\r\nHost: a\n", 400, id="LF alone in the fields"),
     ],
 )
@@ -85,6 +86,20 @@ def test_a_head_of_exactly_the_limit_is_read() -> None:
     fields = b"GET / HTTP/1.1\r\n" + b"".join(b"h%d: x\r\n" % i for i in range(MAX_HEADERS)) + b"\r\n"
     assert status_of(fields) == 200
     assert status_of(fields[:-2] + b"more: x\r\n\r\n") == 431
+
+
+def test_at_the_limit_without_an_end_is_over() -> None:
+    """Where MAX_HEAD bytes have come and no empty line, none can come in time."""
+    head = with_line(b"Y: " + b"y" * MAX_HEAD)
+    assert http1.head_length(head[: MAX_HEAD - 1]) == 0
+    with pytest.raises(HandshakeError, match="431"):
+        http1.head_length(head[:MAX_HEAD])
+
+
+def test_nothing_but_an_empty_line_is_a_head_to_be_refused() -> None:
+    """It is not waited on."""
+    assert http1.head_length(b"\r\n\r\n") == 4
+    assert status_of(b"\r\n\r\n") == 400
 
 
 def test_one_empty_line_before_a_request_is_waited_through() -> None:
