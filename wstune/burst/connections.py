@@ -170,6 +170,8 @@ class Connections:
         """PING every connection (RFC 6455 section 5.5.2); the PONGs are counted as they come."""
         self.words[t.PINGS] = self.words[t.PONGS] = 0
         for at, fd in enumerate(self.opened()):
+            if self.states[fd] != OPEN:
+                continue  # it has ended while others were pinged
             self.states[fd] = PINGED
             if self.write(fd, self.ping_frame):
                 self.words[t.PINGS] += 1

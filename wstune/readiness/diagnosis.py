@@ -250,7 +250,8 @@ def _worker_lost(evidence: Evidence) -> Wall:
     lost = ", ".join(f"{count} of the {side}" for side, count in sorted(evidence.workers_lost.items()))
     killed = next((name for name in ("cgroup.memory.oom_kill", "vmstat.oom_kill") if evidence.counters.get(name)), "")
     if killed:
-        limit = "cgroup.memory.max" if killed.startswith("cgroup") else "memory"
+        # A cgroup counts those of its processes that the whole host's lack of memory has killed, too.
+        limit = "cgroup.memory.max" if evidence.counters.get("cgroup.memory.max") else "memory"
         return _wall(
             limit, "", f"the OOM killer took processes: {lost}; {killed} +{evidence.counters[killed]}", evidence
         )
