@@ -96,6 +96,8 @@ def prepare(options: ApplyOptions, host: Host) -> Prepared:
     else:
         drawn = with_claims(drawn, report.findings, standing)
         drawn = replace(drawn, notes=(*drawn.notes, reason))
+    if not drawn.empty:
+        drawn = replace(drawn, notes=(*drawn.notes, *_abilities(report.host)))
     nr_open = nr_open_after(drawn, circumstances.nr_open)
     if options.user is not None:
         bounds = Bounds(nr_open, login_floor(host, options.user, options.etc_root))
@@ -240,6 +242,22 @@ def _process(pid: int | None, host: Host) -> Process | None:
         return Process(pid, rlimits.start_time(pid, host.root), *limits)
     except OSError as error:
         raise UsageError(f"process {pid}: {words(error)}", "ps -e lists those that are") from error
+
+
+def _abilities(facts: HostFacts) -> tuple[str, ...]:
+    """What this wstune may not do on this host, in sentences: three abilities that do not depend on each other."""
+    if facts.euid != 0:
+        return ("without root nothing of this can be applied: run it with sudo",)
+    said = []
+    if facts.sysctls_read_only:
+        said.append("here no sysctl can be written: /proc/sys is mounted read-only")
+    elif facts.user_namespace:
+        said.append("here only net.* can be written: this root is one of a user namespace")
+    if facts.user_namespace or "CAP_SYS_RESOURCE" not in facts.capabilities:
+        said.append("here no hard file limit can be raised: CAP_SYS_RESOURCE is missing")
+    if facts.user_namespace or "CAP_SYS_ADMIN" not in facts.capabilities:
+        said.append("here fs.file-max binds root as well: CAP_SYS_ADMIN is missing")
+    return tuple(said)
 
 
 def _runtime_only(options: ApplyOptions, facts: HostFacts) -> str | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from wstune.actions.profile import loader, target
 from wstune.errors import InconclusiveError, UsageError
 from wstune.host.host import Host
-from wstune.model import Capacity, CapacityLimit, CheckReport, Profile, Reading, Role
+from wstune.model import Capacity, CapacityLimit, CheckReport, HostFacts, Profile, Reading, Role
 from wstune.readiness import capacity
 from wstune.readiness.constants import processes_needed
 from wstune.readiness.judge import applicable, judge, not_in_force, values_to_try, verdict
@@ -17,6 +17,9 @@ from wstune.readiness.sentences import check_sentences, more_processes_may_help
 from wstune.tunables import CATALOGUE
 
 EXIT_CODES = {"ready": 0, "not-ready": 1, "inconclusive": 3}
+
+_OWN_SYSCTLS = "/etc/sysctl.d/99-wstune.conf"
+"""What apply writes; reading it takes modules that check else does without."""
 
 _TRIES = 8
 """How far above the estimate the number of processes is looked for."""
@@ -77,6 +80,7 @@ def run_check(
         capacity=(holds(Role.SERVER), holds(Role.GENERATOR)),
         sentences=(
             *cut_short(state_dir),
+            *aged(host, facts),
             *check_sentences(
                 outcome,
                 findings,
@@ -108,6 +112,15 @@ def cut_short(state_dir: str | None) -> tuple[str, ...]:
         for each in transactions
         if each.standing is Standing.CUT
     )
+
+
+def aged(host: Host, facts: HostFacts) -> tuple[str, ...]:
+    """What is to be said of lines of our own file that have come to lower a default of this machine."""
+    if not host.root.exists(_OWN_SYSCTLS):
+        return ()
+    from wstune.actions.status import aged_lines, aged_sentence
+
+    return tuple(aged_sentence(line) for line in aged_lines(host, facts))
 
 
 def _short(held: Capacity, connections: int) -> CapacityLimit | None:
