@@ -13,6 +13,8 @@ from typing import Protocol
 import pytest
 from hypothesis import settings
 
+from tests import loaders
+
 settings.register_profile("house", deadline=None)  # a law is no timing assertion, and the machine is shared
 settings.load_profile("house")
 
@@ -49,6 +51,7 @@ CAPABILITIES: dict[str, tuple[str, Callable[[], bool]]] = {
     "tuned": ("TuneD", lambda: _runs("/usr/bin/python3", "-c", "import tuned.profiles")),
     "tsung": ("tsung", lambda: shutil.which("tsung") is not None),
     "npm": ("node and npm", lambda: shutil.which("node") is not None and shutil.which("npm") is not None),
+    "loaders": ("systemd-sysctl and sysctl, and leave to chroot", lambda: loaders.programs() is not None),
     "cc": ("a C compiler", lambda: shutil.which("cc") is not None),
 }
 """What a test may need of the machine: its name in words, and how to find out."""

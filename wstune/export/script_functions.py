@@ -118,6 +118,10 @@ want() {
 		return
 	fi
 	old=$(read_key "$path")
+	if [ -z "$old" ] && [ "$operator" != contains ]; then
+		fail "$key: cannot be read"
+		return
+	fi
 	new=$("$operator" "$old" "$need")
 	if [ "$old" = "$new" ]; then
 		echo "ok       $key = $old"
