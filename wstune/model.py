@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
 
 from wstune.values import Kind, Value
 
@@ -193,6 +194,22 @@ class Persisted:
     source: str
 
 
+class NextBoot(NamedTuple):
+    """What a tunable will be after the next boot, as far as files tell.
+
+    Attributes:
+        persisted: None when no file sets it and what it is by itself is not known.
+        by_procps: what `sysctl --system`, which other programs run later, makes of the same files, where it differs.
+        settled: whether nothing is known that may make it another value.
+        why: what else may, who overwrites it and when, what the kernel refuses; empty when there is nothing to say.
+    """
+
+    persisted: Persisted | None = None
+    by_procps: Persisted | None = None
+    settled: bool = True
+    why: str = ""
+
+
 class Effect(Enum):
     """What writing the demanded value would do on this host."""
 
@@ -221,6 +238,10 @@ class Finding:
     effect: Effect
     persisted: Persisted | None = None
     survives_reboot: bool | None = None
+    """Whether the demand is met after the next boot; None when that is not known."""
+    by_procps: Persisted | None = None
+    boot_note: str = ""
+    """Why that is not known, or who else sets it: see NextBoot."""
     note: str = ""
     """What else should be known: the reason of unknown or not-applicable, the kernel's refusal, a lowering."""
 
