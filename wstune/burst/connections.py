@@ -18,24 +18,53 @@ from wstune.protocol import frames
 NONE, SENT, CONNECTING, OPEN, PINGED, CLOSING = range(6)
 """States: nothing; request sent; not yet connected; upgraded; upgraded and a PONG is due; close frame sent."""
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from wstune.burst.tls import ClientTls
+
 BATCH = 512
 _RESET = struct.pack("ii", 1, 0)
 BOARD_WORDS = 8
 SAID_NS = 0
 """Word of the board, which all generators share: when the fan-out's message was sent (CLOCK_MONOTONIC)."""
+CLOCK_NS = 1
+"""Another: what to add to CLOCK_MONOTONIC for the time that all machines of a burst share; 0 where there is one."""
 
 TALK = b"wstune talk "
 """A talker's message begins so, then 20 digits of its time."""
 
 
 class Connections:
-    """One process's connections. Counts in `words`, its tally; `board` is shared with every other generator."""
+    """One process's connections. Counts in `words`, its tally; `board` is shared with every other generator.
 
-    __slots__ = ("board", "epoll", "fanout", "ping_frame", "pong_frame", "receivers", "states", "words")
+    `tls` is between us and the descriptors of wss connections; `pending` has those that a script has yet to do something
+    with, and `on_message` tells that script what they hear.
+    """
 
-    def __init__(self, words: memoryview, board: memoryview) -> None:
+    __slots__ = (
+        "board",
+        "epoll",
+        "fanout",
+        "io",
+        "on_message",
+        "pending",
+        "ping_frame",
+        "pong_frame",
+        "receivers",
+        "states",
+        "tls",
+        "words",
+    )
+
+    def __init__(self, words: memoryview, board: memoryview, tls: ClientTls | None = None) -> None:
         self.words = words
         self.board = board
+        self.tls = tls
+        self.io: Any = tls or os  # both have read and write
+        self.pending: dict[int, list[Any]] = {}
+        self.on_message: Any = None
         self.epoll = select.epoll()
         self.states = bytearray(1024)
         self.receivers: dict[int, frames.Receiver] = {}
@@ -59,6 +88,9 @@ class Connections:
         """Close a connection that is over, by RST: SO_LINGER 1,0 leaves no TIME_WAIT (socket(7), tcp(7))."""
         self.states[fd] = NONE
         self.receivers.pop(fd, None)
+        self.pending.pop(fd, None)
+        if self.tls is not None:
+            self.tls.forget(fd)
         sock = socket.socket(fileno=fd)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         sock.close()
@@ -72,7 +104,7 @@ class Connections:
     def receive(self, fd: int) -> None:
         """Something came on an upgraded connection: a message, a ping, a pong, or its end."""
         try:
-            data = os.read(fd, 65_536)
+            data = self.io.read(fd, 65_536)
         except BlockingIOError:
             return
         except OSError as error:
@@ -112,6 +144,8 @@ class Connections:
                 self.ended(fd, 0)
             else:
                 self.heard(opcode, payload)
+                if fd in self.pending:
+                    self.on_message(fd, payload)
             if self.states[fd] == NONE:
                 return
         if receiver.idle:
@@ -123,7 +157,7 @@ class Connections:
             self.delivered()
         elif payload.startswith(TALK):
             self.words[t.TALK_HEARD] += 1
-            self.record(t.TALK_MS, time.monotonic_ns() - int(payload[len(TALK) : len(TALK) + 20]))
+            self.record(t.TALK_MS, self.now_ns() - int(payload[len(TALK) : len(TALK) + 20]))
         else:
             self.words[t.UNEXPECTED] += 1
 
@@ -134,6 +168,10 @@ class Connections:
             words[t.FIRST_NS] = now
         words[t.LAST_NS] = now
         self.record(t.FANOUT_MS, now - self.board[SAID_NS])
+
+    def now_ns(self) -> int:
+        """The time that a talker's message carries."""
+        return time.monotonic_ns() + self.board[CLOCK_NS]
 
     def record(self, histogram: int, nanoseconds: int) -> None:
         self.words[histogram + t.bucket(max(0, nanoseconds) // 1000)] += 1
@@ -159,7 +197,8 @@ class Connections:
     def write(self, fd: int, data: bytes) -> bool:
         """Send a small frame; False if it could not be sent (the connection is lost, or does not take any more)."""
         try:
-            return os.write(fd, data) == len(data)
+            sent: int = self.io.write(fd, data)
+            return sent == len(data)
         except BlockingIOError:
             return False
         except OSError as error:
@@ -192,7 +231,7 @@ class Connections:
 
     def talk(self, fd: int, size: int) -> None:
         """Send one talker's message of `size` bytes."""
-        text = TALK + b"%020d " % time.monotonic_ns()
+        text = TALK + b"%020d " % self.now_ns()
         if self.write(fd, frames.encode(frames.TEXT, text.ljust(size, b"."), mask=os.urandom(4))):
             self.words[t.TALK_SAID] += 1
 

@@ -111,13 +111,18 @@ class Coordinator:
 
     # Opening.
 
-    def do_open(self) -> None:
-        """Start the generators: when paced all at once, else in waves, `openers` opening while the others hold."""
+    def do_open(self, at: float = 0.0) -> None:
+        """Start the generators: when paced all at once, else in waves, `openers` opening while the others hold.
+
+        `at`: CLOCK_MONOTONIC of the common start of several machines; 0 is now.
+        """
         tree, plan, poller, launched = self.tree, self.plan, select.poll(), 0
         opening: set[int] = set()
         openers = tree.generators if plan.get("phases") else plan["openers"]
-        self.began = time.monotonic()
+        self.began = max(at, time.monotonic())
         start = self.began + (0.2 + 0.002 * tree.generators if plan.get("phases") else 0.0)
+        while (early := self.began - time.monotonic()) > 0 and not self.finished:
+            self.wait(min(early, _TICK))
         next_tick = self.began + _TICK
         while (launched < tree.generators or opening) and not self.finished:
             while launched < tree.generators and len(opening) < openers and not self._halted:
@@ -211,14 +216,21 @@ class Coordinator:
         self.each(b"unanswered\n")
         self.tell("ping", pings=pings, pongs=pongs)
 
-    def do_fanout(self, text: str, seconds: float) -> None:
-        """One message to everybody: one connection says it, every one must hear it."""
+    def do_fanout(self, text: str, seconds: float, at: float = 0.0, speak: bool = True) -> None:
+        """One message to everybody: one connection says it, every one must hear it.
+
+        `at`: CLOCK_MONOTONIC of when it is said, on this machine or, without `speak`, on another; 0 is now.
+        """
         tree = self.tree
         self.each(b"expect " + text.encode() + b"\n")
         expected = tree.total(t.OPEN)
+        tree.board[0] = max(0, int(at * 1e9))
+        while (early := at - time.monotonic()) > 0 and not self.finished:
+            self.wait(min(early, 0.005))
         speaker = next((index for index in tree.pipes if tree.tallies[index][t.OPEN]), None)
-        if speaker is not None:
+        if speaker is not None and speak:
             self.say(speaker, b"say " + text.encode() + b"\n")
+        if speaker is not None:
             self.until_still(t.DELIVERED, expected, seconds)
         total, said = t.merge(tree.tallies), tree.board[0]
         first, last = total[t.FIRST_NS], total[t.LAST_NS]
@@ -230,8 +242,11 @@ class Coordinator:
             first_ms=max(0, first - said) / 1e6 if first else None,
         )
 
-    def do_talk(self, talkers: int, rate: float, size: int) -> None:
-        """Let some connections talk, so many messages a second between all of them; 0 talkers: be quiet again."""
+    def do_talk(self, talkers: int, rate: float, size: int, alone: bool = True) -> None:
+        """Let some connections talk, so many messages a second between all of them; 0 talkers: be quiet again.
+
+        Unless `alone`, connections of other machines talk too.
+        """
         tree = self.tree
         indices = [index for index in tree.pipes if tree.tallies[index][t.OPEN]]
         for at, index in enumerate(indices):
@@ -239,7 +254,8 @@ class Coordinator:
             share = rate * own / talkers if talkers else 0.0
             self.say(index, b"talk %d %f %d\n" % (own, share, size))
         if not talkers:  # what is on its way still counts
-            self.until_still(t.TALK_HEARD, tree.total(t.TALK_SAID) * tree.total(t.OPEN), 1.0)
+            expected = tree.total(t.TALK_SAID) * tree.total(t.OPEN) if alone else 1 << 62
+            self.until_still(t.TALK_HEARD, expected, 1.0)
         self.tell("talk", talkers=talkers, listeners=tree.total(t.OPEN))
 
     def until_still(self, word: int, expected: int, seconds: float) -> None:

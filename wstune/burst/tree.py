@@ -15,7 +15,7 @@ import socket
 import time
 
 from wstune.burst import tally as t
-from wstune.burst.connections import BOARD_WORDS
+from wstune.burst.connections import BOARD_WORDS, CLOCK_NS
 from wstune.burst.generator import Generator
 from wstune.burst.opening import Job
 from wstune.burst.ports import share
@@ -42,9 +42,10 @@ class Tree:
     def __init__(self, plan: dict[str, Any], inherited: tuple[int, ...]) -> None:
         self.plan = plan
         self.generators = len(plan["shares"])
-        self.words = memoryview(mmap.mmap(-1, self.generators * t.LENGTH * 8)).cast("Q")
+        self.words = memoryview(mmap.mmap(-1, max(1, self.generators) * t.LENGTH * 8)).cast("Q")
         self.tallies = [self.words[at * t.LENGTH : (at + 1) * t.LENGTH] for at in range(self.generators)]
         self.board = memoryview(mmap.mmap(-1, BOARD_WORDS * 8)).cast("Q")
+        self.board[CLOCK_NS] = plan.get("clock_ns", 0)
         self.pids: dict[int, int] = {}
         self.pipes: dict[int, int] = {}
         self.lost: list[tuple[str, int]] = []
