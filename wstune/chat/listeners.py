@@ -18,6 +18,7 @@ def listen(address: str, port: int, backlog: int, options: Options) -> socket.so
     listener = socket.socket(_family(address), socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # or TIME_WAITs keep a restart out for a minute
         configure(listener, options)
         listener.bind((address, port))
         listener.listen(backlog)
