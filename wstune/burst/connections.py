@@ -39,8 +39,8 @@ TALK = b"wstune talk "
 class Connections:
     """One process's connections. Counts in `words`, its tally; `board` is shared with every other generator.
 
-    `tls` is between us and the descriptors of wss connections; `pending` has those that a script has yet to do something
-    with, and `on_message` tells that script what they hear.
+    `tls` is between us and the descriptors of wss connections; `pending` has those that a script has yet to do
+    something with, and `on_message` tells that script what they hear.
     """
 
     __slots__ = (
@@ -191,6 +191,13 @@ class Connections:
             self.forget(fd)
         else:
             self.fail(t.HOLD, code or t.CLOSE_FRAME, fd)
+
+    def close_failed(self, fd: int) -> None:
+        """A close frame that nobody answered."""
+        self.words[t.ERRORS + t.CLOSE * t.CODES + t.TIMEOUT] += 1
+        self.words[t.CLOSED] += 1
+        self.words[t.OPEN] -= 1
+        self.forget(fd)
 
     # What is done.
 

@@ -41,7 +41,8 @@ class Coordinator:
     """Does with the processes of one burst what the commands say.
 
     `plan`: `server` {processes, backlog} or null; `target` [address, port]; `shares`; `sources`; `path`, `host`,
-    `headers`; `window`, `openers`, `timeout`; `phases` [[rate, rate, count]], `poisson`, `seed`; and the guards
+    `headers`; `window`, `openers`, `timeout`; `phases` [[rate, rate, count, seconds, whether at random]], `seed`;
+    `routes` and `programs` (burst.scenario.compiled makes both), `tls` {ca, insecure} or null; and the guards
     `reserve_bytes`, `reserve_files`, `cgroup_levels`, `seconds`.
     """
 
@@ -67,7 +68,10 @@ class Coordinator:
     def progress(self) -> dict[str, Any]:
         total = self.tree.total
         seconds = time.monotonic() - self.began if self.began else 0.0
-        return {"seconds": seconds, "open": total(t.OPEN), "failed": total(t.FAILED), "lost": total(t.LOST)}
+        return {"seconds": seconds, "open": total(t.OPEN), "failed": total(t.FAILED), "lost": total(t.LOST)} | {
+            "pending": total(t.PENDING),
+            "ended": total(t.ENDED),
+        }
 
     def run(self) -> None:
         """Obey until `close`, or until stdin ends."""
@@ -279,9 +283,10 @@ class Coordinator:
         """
         tree = self.tree
         words = t.merge(tree.tallies)
+        before, in_grace = tree.total(t.CLOSED), tree.total(t.GRACEFUL)  # sessions of a scenario close by themselves
         wanted = self.close_at(rate) if rate else self.close_sample(sample)
-        self.until_still(t.CLOSED, wanted, 1.0)
-        closed, graceful = tree.total(t.CLOSED), tree.total(t.GRACEFUL)
+        self.until_still(t.CLOSED, before + wanted, 1.0)
+        closed, graceful = tree.total(t.CLOSED) - before, tree.total(t.GRACEFUL) - in_grace
         tree.reap()
         figures = tree.server_figures()
         if self.plan["server"] is None:

@@ -13,6 +13,10 @@ from wstune.burst import tally as t
 from wstune.burst.connections import BATCH, OPEN, Connections
 from wstune.burst.opening import Job, Opening
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from wstune.burst.tls import ClientTls
+
 OPENED = b"opened\n"
 """What a generator writes to its pipe when its share is open, or has failed."""
 
@@ -22,11 +26,19 @@ _FOREVER = 3600.0
 class Generator:
     """Reads one command a line from the pipe; the first word is what to do. Each is acknowledged in the tally."""
 
-    def __init__(self, job: Job, words: memoryview, board: memoryview, commands: int) -> None:
+    def __init__(
+        self, job: Job, words: memoryview, board: memoryview, commands: int, tls: ClientTls | None = None
+    ) -> None:
         self.commands = commands
-        self.connections = Connections(words, board)
+        self.connections = Connections(words, board, tls)
         self.connections.epoll.register(commands, select.EPOLLIN)
-        self.opening = Opening(job, self.connections, commands, self.command)
+        way = Opening
+        if tls is not None or any(route["tunnel"] for route in job.routes):
+            from wstune.burst.detours import Detours
+
+            way = Detours
+        self.opening = way(job, self.connections, commands, self.command)
+        self.script = self.opening.script
         self.verbs = {
             b"expect": self.expect,
             b"say": self.connections.say,
@@ -48,13 +60,15 @@ class Generator:
         self.opening.run()
         os.write(self.commands, OPENED)
         connections = self.connections
-        states, poll = connections.states, connections.epoll.poll
+        states, poll, script = connections.states, connections.epoll.poll, self.script
         while True:
-            for fd, _ in poll(self._wait(), BATCH):
+            for fd, _ in poll(script.wait(self._wait()) if script else self._wait(), BATCH):
                 if fd == self.commands:
                     self.command()
                 elif states[fd] >= OPEN:
                     connections.receive(fd)
+            if script:
+                script.run_due()
             if self._talkers:
                 self._talk()
 

@@ -16,14 +16,17 @@ import socket
 import time
 from binascii import b2a_base64
 
-from wstune.burst import pacing
 from wstune.burst import tally as t
 from wstune.burst.connections import BATCH, CONNECTING, OPEN, SENT, Connections
+from wstune.burst.job import NUMBER
+from wstune.burst.job import Job as Job
+from wstune.burst.script import Script
 from wstune.protocol import handshake
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 NO_PORT = 24  # linux/in.h IP_BIND_ADDRESS_NO_PORT
 _EINPROGRESS = 115
@@ -31,60 +34,6 @@ _KEYS = 256
 _MARK = b"\0"
 _NEVER = 1e18
 _SWEEP_SECONDS = 0.5
-
-
-class Job:
-    """What one generator opens.
-
-    Attributes:
-        share: connections. sources: addresses to come from; none: the kernel chooses.
-        server: (address, port). path, host, headers: of the request; headers end in CRLF each.
-        window: handshakes in flight at the most. timeout: seconds for one.
-        phases: for `pacing.due_times`, with `part` of `parts`; empty: as fast as it goes. poisson: how gaps are drawn.
-        start: CLOCK_MONOTONIC of the common start, when paced.
-    """
-
-    __slots__ = (
-        "headers",
-        "host",
-        "part",
-        "parts",
-        "path",
-        "phases",
-        "poisson",
-        "seed",
-        "server",
-        "share",
-        "sources",
-        "start",
-        "timeout",
-        "window",
-    )
-
-    def __init__(self, share: int, sources: list[str], server: tuple[str, int]) -> None:
-        self.share = share
-        self.sources = sources
-        self.server = server
-        self.host = (b"[%b]:%d" if ":" in server[0] else b"%b:%d") % (server[0].encode(), server[1])
-        self.path = b"/"
-        self.headers = b""
-        self.window = 256
-        self.timeout = 10.0
-        self.part = 0
-        self.parts = 1
-        self.phases: list[tuple[float, float, int]] = []
-        self.poisson = False
-        self.seed = 0
-        self.start = 0.0
-
-    def due_times(self) -> list[float]:
-        """CLOCK_MONOTONIC times at which to start each connection, the last first; empty when not paced."""
-        if not self.phases:
-            return []
-        # Gaps between arrivals are no secret.
-        dice = random.Random(self.seed * 1_000_003 + self.part).random if self.poisson else None  # noqa: S311
-        offsets = pacing.due_times(self.phases, self.part, self.parts, dice)
-        return [self.start + offset for offset in offsets][::-1]
 
 
 class Opening:
@@ -100,18 +49,57 @@ class Opening:
         self.partial: dict[int, bytearray] = {}
         self.answer: tuple[bytes, bytes] | None = None
         self.halted = False
+        self.script = Script(connections, job.programs, job.seed * 1_000_003 + job.part) if job.programs else None
+        self.routes = job.routes or [job.own_route()]
+        self.order = self._order()
+        self.tags: dict[int, int] = {}  # fd → its place in the order, while something hangs on it
+
+    def _order(self) -> bytes:
+        """Which route each connection takes, in shares as their weights say, well mixed; empty when there is one."""
+        if len(self.routes) == 1:
+            return b""
+        whole = sum(route["weight"] for route in self.routes)
+        order = bytearray()
+        seen = 0.0
+        for at, route in enumerate(self.routes):
+            seen += route["weight"]
+            order += bytes((at,)) * (round(self.job.share * seen / whole) - len(order))
+        random.Random(self.job.seed * 1_000_003 + self.job.part).shuffle(order)  # noqa: S311
+        return bytes(order)
+
+    def number(self, place: int) -> int:
+        """The number of this generator's connection at that place: from 1, each once over all generators."""
+        return self.job.part + place * self.job.parts + 1
+
+    def route(self, fd: int) -> dict[str, Any]:
+        """The route that a connection in the opening takes."""
+        return self.routes[self.order[self.tags[fd]]] if self.order else self.routes[0]
+
+    def request(self, fd: int) -> bytes:
+        """A connection's request."""
+        request = build(self.route(fd), self.expected[fd])
+        return request.replace(NUMBER, b"%d" % self.number(self.tags[fd])) if NUMBER in request else request
+
+    def first_write(self) -> Callable[[int, bytes], int]:
+        """How the request is written right after connect(); raises BlockingIOError where that is too early."""
+        return os.write
 
     def run(self) -> None:
         """Open the share. Long on purpose: every connection passes through this one loop."""
         job, connections = self.job, self.connections
         words, states, fail, epoll = connections.words, connections.states, connections.fail, connections.epoll
         started, expected = self.started, self.expected
-        server, kind = job.server, socket.SOCK_STREAM | socket.SOCK_NONBLOCK
+        targets = [(route["server"], build(route, _MARK)) for route in self.routes]
+        server, kind = targets[0][0], socket.SOCK_STREAM | socket.SOCK_NONBLOCK
         family = socket.AF_INET6 if ":" in server[0] else socket.AF_INET
-        make, read, write, now = _socket.socket, os.read, os.write, time.monotonic
+        make, read, write, now = _socket.socket, connections.io.read, self.first_write(), time.monotonic
         poll, register = epoll.poll, epoll.register
         base64, accept_value = b2a_base64, handshake.accept_value
-        head, tail = handshake.build_request(job.host, job.path, _MARK, job.headers).split(_MARK)
+        head, tail = targets[0][1].split(_MARK)
+        script, order, tags, opened = self.script, self.order, self.tags, self.opened
+        timers = script.timers if script else []
+        numbered = any(NUMBER in request for _, request in targets)
+        tagged = bool(script or order or numbered)
         sources, many = [(source, 0) for source in job.sources], len(job.sources)
         connect_ms, upgrade_ms, buckets = t.CONNECT_MS, t.UPGRADE_MS, t.BUCKETS
         share, window = job.share, job.window
@@ -131,6 +119,9 @@ class Opening:
                     break
                 begun += 1
                 words[0] += 1  # STARTED
+                if order:
+                    server, request = targets[order[begun - 1]]
+                    head, tail = request.split(_MARK)
                 try:
                     sock = make(family, kind, 0)
                 except OSError as error:
@@ -164,8 +155,10 @@ class Opening:
                 in_flight += 1
                 expected[fd] = key
                 started[fd] = start
+                if tagged:
+                    tags[fd] = begun - 1
                 try:
-                    write(fd, head + key + tail)
+                    write(fd, self.request(fd) if numbered else head + key + tail)
                 except BlockingIOError:
                     states[fd] = CONNECTING
                     register(fd, select.EPOLLOUT)
@@ -181,7 +174,10 @@ class Opening:
                 words[connect_ms + us if us < buckets else connect_ms + buckets - 1] += 1
                 states[fd] = SENT
                 register(fd, 1)  # EPOLLIN
-            for fd, _ in poll(max(0.0, min(0.1, due - now())) if due and in_flight < window else 0.1, BATCH):
+            patience = max(0.0, min(0.1, due - now())) if due and in_flight < window else 0.1
+            if timers and script:
+                patience = script.wait(patience)
+            for fd, _ in poll(patience, BATCH):
                 state = states[fd]
                 if state == SENT:
                     try:
@@ -214,16 +210,20 @@ class Opening:
                     states[fd] = OPEN
                     in_flight -= 1
                     words[1] += 1  # OPEN
+                    if tagged:
+                        opened(fd)
                     rest = self.partial.pop(fd, None)
-                    if rest:
+                    if rest and states[fd]:
                         connections.take(fd, bytes(rest))
                 elif state >= OPEN:
                     connections.receive(fd)
                 elif state == CONNECTING:
-                    if not self.connected(fd, head, tail):
+                    if not self.connected(fd):
                         in_flight -= 1
                 elif fd == self.commands:
                     self.on_command()
+            if script:
+                script.run_due()
             clock = now()
             if words[1] > reached:
                 reached, opened_ns = words[1], int(clock * 1e9)
@@ -233,17 +233,24 @@ class Opening:
         words[t.OPENED_NS] = opened_ns
         words[t.DONE] = 1
 
+    def opened(self, fd: int) -> None:
+        """A connection stands, and its program begins, if it has one."""
+        place = self.tags.pop(fd)
+        if self.script:
+            self.script.begin(fd, self.routes[self.order[place] if self.order else 0]["kind"], self.number(place))
+
     def failed(self, phase: int, code: int, fd: int) -> None:
         """A handshake that came to nothing."""
+        self.tags.pop(fd, None)
         self.started.pop(fd, None)
         self.expected.pop(fd, None)
         self.partial.pop(fd, None)
         self.connections.fail(phase, code, fd)
 
-    def connected(self, fd: int, head: bytes, tail: bytes) -> bool:
+    def connected(self, fd: int) -> bool:
         """A connection that took its time stands, or has failed: then False."""
         try:
-            os.write(fd, head + self.expected[fd] + tail)
+            os.write(fd, self.request(fd))
         except OSError as error:
             self.failed(t.CONNECT, error.errno or 0, fd)
             return False
@@ -267,12 +274,15 @@ class Opening:
         if end < 4:
             return t.BAD_ANSWER if len(buffer) > handshake.MAX_HEAD else -1
         answer = bytes(buffer[:end])
+        asked = self.route(fd)["protocols"]
         try:
-            handshake.check_response(answer, accept)
+            handshake.check_response(answer, accept, asked)
         except handshake.HandshakeError as error:
             if error.status and error.status != 101:
                 return t.HTTP + error.status
             return t.BAD_ACCEPT if accept not in answer and error.status else t.BAD_ANSWER
+        if asked and b"\nsec-websocket-protocol:" not in answer.lower():
+            return t.BAD_PROTOCOL  # as browsers do: who asked may not do without (WHATWG WebSockets, section 2)
         del buffer[:end]
         at = answer.find(accept)
         self.answer = (answer[:at], answer[at + len(accept) :])
@@ -282,5 +292,14 @@ class Opening:
         """Give up handshakes that took too long. Returns how many."""
         late = [fd for fd, start in self.started.items() if clock - start > self.job.timeout]
         for fd in late:
-            self.failed(t.CONNECT if self.connections.states[fd] == CONNECTING else t.UPGRADE, t.TIMEOUT, fd)
+            self.failed(self.phase(fd), t.TIMEOUT, fd)
         return len(late)
+
+    def phase(self, fd: int) -> int:
+        """Where a connection in the opening is."""
+        return t.CONNECT if self.connections.states[fd] == CONNECTING else t.UPGRADE
+
+
+def build(route: dict[str, Any], key: bytes) -> bytes:
+    """The request of a route."""
+    return handshake.build_request(route["host"], route["path"], key, route["headers"])

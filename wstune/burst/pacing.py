@@ -6,7 +6,9 @@ from math import log, sqrt
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
+
+    Phase = tuple[float, ...]
 
 RESERVE = 64
 """Descriptors that a process needs for itself: stdio, epoll, listener, bus, pipes, libraries."""
@@ -48,21 +50,29 @@ def fits(mean: float, places: int) -> bool:
     return mean + 4 * sqrt(mean) <= places
 
 
+def shares(phases: Sequence[Phase], parts: int) -> list[int]:
+    """What each process opens of these phases: as many as it has due times."""
+    each = [split(int(count), parts) for _, _, count, *_ in phases]
+    return [sum(split_[part] for split_ in each) for part in range(parts)]
+
+
 def due_times(
-    phases: list[tuple[float, float, int]], part: int, parts: int, poisson: Callable[[], float] | None = None
+    phases: Sequence[Phase], part: int, parts: int, poisson: Callable[[], float] | None = None
 ) -> Iterator[float]:
     """When each connection of one process out of `parts` is due, in seconds from the common start: the open model.
 
     Args:
         phases: (rate at the start, rate at the end, count) in connections a second, one after the other; a ramp where
-            the two rates differ.
+            the two rates differ. With two numbers more: the seconds until the next phase begins, and whether arrivals
+            are at random.
         poisson: uniform numbers in [0, 1), to draw exponential gaps with; None for even ones. The arrivals of several
             independent Poisson processes are one Poisson process of the summed rate.
     """
     begin = 0.0
-    for first, last, count in phases:
+    for first, last, counted, *more in phases:
+        count = int(counted)
         own = split(count, parts)[part]
-        if poisson is None:
+        if poisson is None or (more and not more[1]):
             for at in range(own):
                 yield begin + _even(first, last, count, part + at * parts)
         else:
@@ -71,7 +81,7 @@ def due_times(
                 rate = max(1e-9, _rate(first, last, count, at_time) / parts)
                 at_time += -log(1.0 - poisson()) / rate
                 yield begin + at_time
-        begin += duration(first, last, count)
+        begin += more[0] if more else duration(first, last, count)
 
 
 def duration(first: float, last: float, count: int) -> float:

@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 # Counters: the index of each word.
 STARTED, OPEN, FAILED, LOST, CLOSED, DELIVERED, PINGS, PONGS = range(8)
 TALK_SAID, FIRST_NS, LAST_NS, OPENED_NS, UNEXPECTED, GRACEFUL, DONE, ACKS = range(8, 16)
-TALK_HEARD, TALKING, LAG_NS = range(16, 19)
+TALK_HEARD, TALKING, LAG_NS, SCRIPT_SAID, SCRIPT_HEARD, ENDED, PENDING = range(16, 23)
+"""SCRIPT_…: messages of scenarios, sent, and heard as expected; ENDED: sessions that closed by themselves; PENDING:
+those with steps left."""
 COUNTERS = 24
 _FIRST = (FIRST_NS,)  # merged by the smallest that is not 0
 _LAST = (LAST_NS, OPENED_NS, LAG_NS)  # merged by the largest
 
-PHASES = ("socket", "bind", "connect", "upgrade", "hold", "close")
-SOCKET, BIND, CONNECT, UPGRADE, HOLD, CLOSE = range(len(PHASES))
+PHASES = ("socket", "bind", "connect", "upgrade", "hold", "close", "tls")
+SOCKET, BIND, CONNECT, UPGRADE, HOLD, CLOSE, TLS = range(len(PHASES))
 
 # Codes: an errno as it is (Linux's are below 134), words of our own, and HTTP statuses from HTTP on.
 CODES = 1024
@@ -36,15 +38,28 @@ WORDS = {
     204: "NO-PONG",
     205: "BAD-FRAME",
     206: "CLOSE-FRAME",
+    207: "NO-ANSWER",
+    208: "BAD-PROTOCOL",
+    209: "CERT-UNTRUSTED",
+    210: "CERT-NAME",
+    211: "CERT-EXPIRED",
+    212: "TLS-VERSION",
+    213: "TLS-ALERT",
+    214: "NOT-TLS",
+    215: "TLS-FAILED",
 }
-TIMEOUT, EOF, BAD_ANSWER, BAD_ACCEPT, NO_PONG, BAD_FRAME, CLOSE_FRAME = WORDS
+TIMEOUT, EOF, BAD_ANSWER, BAD_ACCEPT, NO_PONG, BAD_FRAME, CLOSE_FRAME, NO_ANSWER, BAD_PROTOCOL = range(200, 209)
+CERT_UNTRUSTED, CERT_NAME, CERT_EXPIRED, TLS_VERSION, TLS_ALERT, NOT_TLS, TLS_FAILED = range(209, 216)
 HTTP = 256
 
 ERRORS = COUNTERS
 BUCKETS = 64 * 22
-CONNECT_MS, UPGRADE_MS, DUE_MS, FANOUT_MS, TALK_MS = (ERRORS + len(PHASES) * CODES + at * BUCKETS for at in range(5))
-"""Where each histogram begins: connect() to established; connect() to 101; due to 101; sent to received, twice."""
-LENGTH = TALK_MS + BUCKETS
+CONNECT_MS, UPGRADE_MS, DUE_MS, FANOUT_MS, TALK_MS, EXPECT_MS = (
+    ERRORS + len(PHASES) * CODES + at * BUCKETS for at in range(6)
+)
+"""Where each histogram begins: connect() to established; connect() to 101; due to 101; sent to received, twice; from
+expecting a message to hearing it."""
+LENGTH = EXPECT_MS + BUCKETS
 """Words of one tally; 8 bytes each."""
 
 

@@ -19,6 +19,7 @@ from wstune.burst.connections import BOARD_WORDS, CLOCK_NS
 from wstune.burst.generator import Generator
 from wstune.burst.opening import Job
 from wstune.burst.ports import share
+from wstune.burst.script import read_programs
 from wstune.chat import stats
 from wstune.chat.server import Options
 from wstune.chat.workers import Supervisor, port_is_taken
@@ -27,6 +28,8 @@ from wstune.host import worker
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from wstune.burst.tls import ClientTls
 
 _START_SECONDS = 10.0
 
@@ -51,6 +54,7 @@ class Tree:
         self.lost: list[tuple[str, int]] = []
         self.supervisor: Supervisor | None = None
         self.server_pid = 0
+        self.tls = _tls(plan["tls"]) if plan.get("tls") else None  # once, for all that are forked
         self._inherited = inherited
         self._dead_servers: set[int] = set()
 
@@ -118,7 +122,8 @@ class Tree:
                 ours.close()
                 for fd in (*self.pipes.values(), *self._inherited):
                     os.close(fd)
-                Generator(self._job(index, start), self.tallies[index], self.board, theirs.detach()).run()
+                job = self._job(index, start)
+                Generator(job, self.tallies[index], self.board, theirs.detach(), self.tls).run()
             except Exception:
                 import traceback
 
@@ -141,8 +146,10 @@ class Tree:
             job.host = plan["host"].encode()
         job.window, job.timeout = plan["window"], plan["timeout"]
         job.part, job.parts, job.start = index, self.generators, start
-        job.phases = [(first, last, count) for first, last, count in plan.get("phases", ())]
+        job.phases = [tuple(phase) for phase in plan.get("phases", ())]
         job.poisson, job.seed = plan.get("poisson", False), plan.get("seed", 0)
+        job.routes = [_route(route) for route in plan.get("routes", ())]
+        job.programs = read_programs(plan.get("programs", []))
         return job
 
     # Both.
@@ -199,6 +206,22 @@ class Tree:
         if self.server_pid:
             os.waitpid(self.server_pid, 0)
             self.server_pid = 0
+
+
+def _route(plan: dict[str, Any]) -> dict[str, Any]:
+    """A route of the plan, its texts as bytes, as they go over the wire."""
+    route = dict(plan)
+    for name in ("host", "path", "headers", "tunnel"):
+        route[name] = plan[name].encode()
+    route["protocols"] = tuple(name.encode() for name in plan["protocols"])
+    route["server"] = tuple(plan["server"])
+    return route
+
+
+def _tls(plan: dict[str, Any]) -> ClientTls:
+    from wstune.burst.tls import ClientTls, context
+
+    return ClientTls(context(plan["ca"], insecure=plan["insecure"]))
 
 
 def _supervise(supervisor: Supervisor, inherited: tuple[int, ...], parent: int) -> None:
