@@ -14,6 +14,7 @@ from wstune.model import (
     Absence,
     Effect,
     Finding,
+    NextBoot,
     Operator,
     Outcome,
     Persisted,
@@ -22,7 +23,7 @@ from wstune.model import (
     Severity,
 )
 from wstune.readiness.judge import applicable, judge, not_in_force, values_to_try, verdict
-from wstune.values import Kind, make
+from wstune.values import Kind, make, parse
 
 
 @pytest.mark.parametrize(
@@ -73,11 +74,24 @@ def test_persisted() -> None:
     """The value of the next boot is judged too: whether the demand survives it."""
     have = readings(net__core__somaxconn="4096")
     for text, survives in (("8192", True), ("128", False)):
-        persisted = {"net.core.somaxconn": Persisted(make(Kind.INTEGER, int(text)), "/etc/sysctl.d/x.conf:3")}
-        (finding,) = judge(profile(FLOOR), have, role=Role.SERVER, persisted=persisted)
+        boot = NextBoot(Persisted(make(Kind.INTEGER, int(text)), "/etc/sysctl.d/x.conf:3"))
+        (finding,) = judge(profile(FLOOR), have, role=Role.SERVER, boots={"net.core.somaxconn": boot})
         assert finding.survives_reboot is survives
-        assert finding.persisted == persisted["net.core.somaxconn"]
+        assert finding.persisted == boot.persisted
+        unsettled = boot._replace(settled=False, why="who knows", managers=("bpftune sets it under load",))
+        (finding,) = judge(profile(FLOOR), have, role=Role.SERVER, boots={"net.core.somaxconn": unsettled})
+        assert finding.survives_reboot is None
+        assert (finding.boot_note, finding.managers) == ("who knows", unsettled.managers)
     assert one(FLOOR, have).survives_reboot is None
+
+
+def test_persisted_in_part() -> None:
+    """Of a vector that a file sets in part, it is not known whether the demand survives."""
+    boot = NextBoot(Persisted(parse(Kind.TEXT, "4096"), "x:1"))
+    (finding,) = judge(
+        profile(FLOOR), readings(net__core__somaxconn="4096"), role=Role.SERVER, boots={"net.core.somaxconn": boot}
+    )
+    assert finding.survives_reboot is None
 
 
 def test_not_in_force() -> None:

@@ -201,13 +201,15 @@ class NextBoot(NamedTuple):
         persisted: None when no file sets it and what it is by itself is not known.
         by_procps: what `sysctl --system`, which other programs run later, makes of the same files, where it differs.
         settled: whether nothing is known that may make it another value.
-        why: what else may, who overwrites it and when, what the kernel refuses; empty when there is nothing to say.
+        why: why it is not settled, or what the kernel refuses; empty when there is nothing to say.
+        managers: who else sets it, and when; sentences.
     """
 
     persisted: Persisted | None = None
     by_procps: Persisted | None = None
     settled: bool = True
     why: str = ""
+    managers: tuple[str, ...] = ()
 
 
 class Effect(Enum):
@@ -241,7 +243,8 @@ class Finding:
     """Whether the demand is met after the next boot; None when that is not known."""
     by_procps: Persisted | None = None
     boot_note: str = ""
-    """Why that is not known, or who else sets it: see NextBoot."""
+    """Why that is not known: see NextBoot, as for `managers`."""
+    managers: tuple[str, ...] = ()
     note: str = ""
     """What else should be known: the reason of unknown or not-applicable, the kernel's refusal, a lowering."""
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from wstune.actions.next_boot import next_boots
 from wstune.actions.profile import loader, target
 from wstune.errors import InconclusiveError, UsageError
 from wstune.host.host import Host
-from wstune.model import Capacity, CapacityLimit, CheckReport, HostFacts, Profile, Reading, Role
+from wstune.model import Capacity, CapacityLimit, CheckReport, HostFacts, Profile, Reading, Role, Severity
 from wstune.readiness import capacity
 from wstune.readiness.constants import processes_needed
 from wstune.readiness.judge import applicable, judge, not_in_force, values_to_try, verdict
 from wstune.readiness.profiles import Load, Target, resolve
-from wstune.readiness.sentences import check_sentences, more_processes_may_help
+from wstune.readiness.sentences import check_sentences, more_processes_may_help, not_after_reboot
 from wstune.tunables import CATALOGUE
 
 EXIT_CODES = {"ready": 0, "not-ready": 1, "inconclusive": 3}
@@ -58,7 +59,8 @@ def run_check(
     usage = host.usage()
     idle = not_in_force(usage.conntrack_count)
     answers = _refused(resolved, readings, end, host)
-    findings = judge(resolved, readings, role=end, refused=answers, inactive=idle, facts=facts)
+    boots = next_boots(host, facts, readings)
+    findings = judge(resolved, readings, role=end, refused=answers, boots=boots, inactive=idle, facts=facts)
     spread, wanted_connections = resolved.variables["processes"], resolved.variables["connections"]
 
     def holds(role: Role) -> Capacity:
@@ -94,6 +96,12 @@ def run_check(
             ),
         ),
     )
+
+
+def exit_code(report: CheckReport, strict: bool = False) -> int:
+    """`strict`: what is required with severity error, met now, and will not be after a reboot, counts as not ready."""
+    lost = any(not_after_reboot(each) and each.severity is Severity.ERROR for each in report.findings)
+    return 1 if strict and lost and report.verdict == "ready" else EXIT_CODES[report.verdict]
 
 
 def cut_short(state_dir: str | None) -> tuple[str, ...]:

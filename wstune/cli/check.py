@@ -25,6 +25,9 @@ def check(
     app_bytes: options.AppBytes = None,
     pid: options.Pid = None,
     root: Annotated[str, typer.Option(metavar="DIR", help="Judge the host whose files were captured there.")] = "/",
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Not ready, too, if it will not be so after a reboot.")
+    ] = False,
     settings: options.Settings = None,
     profile_dir: options.ProfileDirs = None,
     state_dir: options.StateDir = "/var/lib/wstune",
@@ -37,7 +40,7 @@ def check(
     """
     started = now()
     check_writable(output)
-    from wstune.actions.check import EXIT_CODES, run_check
+    from wstune.actions.check import exit_code, run_check
     from wstune.host.host import Host
 
     with errors_for(format_, output):
@@ -52,4 +55,4 @@ def check(
             profile_dirs=tuple(profile_dir or ()),
             state_dir=state_dir if root == "/" else None,
         )
-    return deliver_check(report, format_, output, started, EXIT_CODES[report.verdict])
+    return deliver_check(report, format_, output, started, exit_code(report, strict))

@@ -14,9 +14,9 @@ from wstune.model import (
     Effect,
     Finding,
     HostFacts,
+    NextBoot,
     Operator,
     Outcome,
-    Persisted,
     Profile,
     Reading,
     Requirement,
@@ -53,7 +53,7 @@ def judge(
     *,
     role: Role,
     refused: Mapping[str, str | None] | None = None,
-    persisted: Mapping[str, Persisted] | None = None,
+    boots: Mapping[str, NextBoot] | None = None,
     inactive: Mapping[str, str] | None = None,
     facts: HostFacts | None = None,
 ) -> tuple[Finding, ...]:
@@ -63,7 +63,7 @@ def judge(
         readings: by name of the tunable; a missing one counts as unreadable.
         refused: errno name with which this kernel answers to the demanded value, None where it accepts it; a key that
             was not tried is missing. `values_to_try` says what to try.
-        persisted: the values that win at the next boot, as far as they are known.
+        boots: what the next boot makes of the limits, as far as it was looked at.
         inactive: limits that are there but not in force, with the reason: `not_in_force` knows them. Not meeting one
             is not applicable instead of a failure.
         facts: what the host is, so that no fix is advised that it does not permit.
@@ -71,7 +71,7 @@ def judge(
     scene = Scene(profile, readings, role, refused or {}, facts or HostFacts())
     found = []
     for requirement in applicable(profile, role):
-        finding = _finding(requirement, scene, (persisted or {}).get(requirement.tunable))
+        finding = _finding(requirement, scene, (boots or {}).get(requirement.tunable, NextBoot(settled=False)))
         reason = (inactive or {}).get(requirement.tunable, "")
         if reason and finding.outcome in (Outcome.FAIL, Outcome.WARN):
             finding = replace(finding, outcome=Outcome.NOT_APPLICABLE, fix="", note=reason)
@@ -121,7 +121,7 @@ def values_to_try(profile: Profile, readings: Mapping[str, Reading], *, role: Ro
     return {name: str(value) for name, value in found.items()}
 
 
-def _finding(requirement: Requirement, scene: Scene, persisted: Persisted | None) -> Finding:
+def _finding(requirement: Requirement, scene: Scene, boot: NextBoot) -> Finding:
     tunable = CATALOGUE[requirement.tunable]
     reading = scene.readings.get(tunable.name, NOT_READ)
     outcome, what, advice, remark = Outcome.PASS, Effect.NOTHING, "", ""
@@ -148,7 +148,18 @@ def _finding(requirement: Requirement, scene: Scene, persisted: Persisted | None
         why=requirement.why,
         fix=advice,
         effect=what,
-        persisted=persisted,
-        survives_reboot=satisfied(requirement, persisted.value) if persisted else None,
+        persisted=boot.persisted,
+        survives_reboot=_survives(requirement, boot),
+        by_procps=boot.by_procps,
+        boot_note=boot.why,
+        managers=boot.managers,
         note=remark,
     )
+
+
+def _survives(requirement: Requirement, boot: NextBoot) -> bool | None:
+    """Whether the demand is met after the next boot; None when that is not known."""
+    value = boot.persisted.value if boot.persisted and boot.settled else None
+    if value is None or value.kind is not CATALOGUE[requirement.tunable].kind:
+        return None
+    return satisfied(requirement, value)

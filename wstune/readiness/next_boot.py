@@ -95,40 +95,43 @@ def _decided(
     own_value = _parsed(tunable, own)
     # systemd writes a key once, globs and other names of it aside; procps each line: the last that is taken stays.
     result, refused = _last(tunable, main)
-    doubts, remarks = [], []
-    if refused:
-        remarks.append(f"the kernel refuses {_quoted(refused.text)} ({refused.source})")
-    result = result or (Persisted(own_value, OWN) if own_value else None)
-    before = result
+    remark = f"the kernel refuses {_quoted(refused.text)} ({refused.source})" if refused else ""
+    result = before = result or (Persisted(own_value, OWN) if own_value else None)
+    managers, guesses = [], False
     for hold in holds:
-        said = f"{hold.who} sets it {hold.when}"
         after = _held(tunable, hold, result)
-        if after is None:
-            doubts.append(f"{said} ({hold.source})")
-        elif after is not result:
+        guesses = guesses or after is None
+        if after is None or after is not result:
+            where = "" if after else f" ({hold.source})"
+            managers.append(f"{hold.who} sets it {hold.when}{where}")
+        if after is not None and after is not result:
             result = after
             if before is not None and before.source != OWN and not _same(before.value, after.value):
-                said += f", over the {before.value.raw} of {before.source}"
-            remarks.append(said)
-    if boot.loader is None and (main or other):
-        doubts.append("what reads sysctl files at boot here is not known")
-    if main and tunable.name.startswith("net.netfilter.") and _CONNTRACK not in boot.early_modules:
-        doubts.append("nf_conntrack may not be there yet when sysctls are read: no modules-load.d file names it")
-    if unread:
-        doubts.append(f"{unread[0]} could not be read")
-    if result is None and not doubts:
+                managers[-1] += f", over the {before.value.raw} of {before.source}"
+    doubts = list(_doubts(tunable, bool(main), bool(main or other), boot, unread))
+    if result is not None and result.value.kind is not tunable.kind:
+        doubts.append(f"{result.source} sets only its first numbers")
+    elif result is None and not (doubts or guesses):
         none = "" if refused else "no file sets it, and "
         doubts.append(f"{none}the value that the kernel starts with is not known")
-    elif result is not None and result.value.kind is not tunable.kind:
-        doubts.append(f"{result.source} sets only its first numbers")
     other_result = _last(tunable, other)[0]
     differs = other_result is not None and (before is None or not _same(before.value, other_result.value))
     return NextBoot(
         persisted=result,
         by_procps=other_result if differs else None,
-        settled=not doubts,
-        why="; ".join([*doubts, *remarks]),
+        settled=not (doubts or guesses),
+        why="; ".join(filter(None, [*doubts, remark])),
+        managers=tuple(managers),
     )
+
+
+def _doubts(tunable: Tunable, set_: bool, set_by_any: bool, boot: Boot, unread: Sequence[str]) -> Iterable[str]:
+    if boot.loader is None and set_by_any:
+        yield "what reads sysctl files at boot here is not known"
+    if set_ and tunable.name.startswith("net.netfilter.") and _CONNTRACK not in boot.early_modules:
+        yield "nf_conntrack may not be there yet when sysctls are read: no modules-load.d file names it"
+    if unread:
+        yield f"{unread[0]} could not be read"
 
 
 def _last(tunable: Tunable, writes: Sequence[Write]) -> tuple[Persisted | None, Write | None]:

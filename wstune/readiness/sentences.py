@@ -35,6 +35,9 @@ def check_sentences(
     ]
     target = f"{connections:,} connections" + _as_role(role)
     remarks = list(_remarks(failed + warned, profile, connections, read_only))
+    if lost := [finding for finding in findings if not_after_reboot(finding)]:
+        verb = "is" if len(lost) == 1 else "are"
+        remarks.append(f"not after a reboot: {_names(lost)} {verb} as required now, and will not be then")
     room = f"{short.name} here is enough for {_about(short)}" if short else ""
     if room and failed:
         remarks.append(room)
@@ -56,6 +59,11 @@ def check_sentences(
         case _:
             last = f"not ready for {target}: {_names(failed)} {'is' if len(failed) == 1 else 'are'} not as required"
     return (*remarks, last)
+
+
+def not_after_reboot(finding: Finding) -> bool:
+    """Whether what is required is so now, and is known not to be after the next boot."""
+    return finding.outcome is Outcome.PASS and finding.survives_reboot is False
 
 
 def more_processes_may_help(findings: Sequence[Finding]) -> bool:

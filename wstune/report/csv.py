@@ -13,12 +13,27 @@ if TYPE_CHECKING:
     from wstune.report.head import Head
     from wstune.verification import VerifyReport
 
-FINDINGS = ("tunable", "outcome", "severity", "live", "operator", "required", "effect", "why", "note", "fix")
+FINDINGS = (
+    "tunable",
+    "outcome",
+    "severity",
+    "live",
+    "operator",
+    "required",
+    "persisted",
+    "persisted_source",
+    "survives_reboot",
+    "effect",
+    "why",
+    "note",
+    "fix",
+)
+_YES_NO = {True: "yes", False: "no", None: "unknown"}
 TIMELINE = ("seconds", "open")
 
 
 def check(report: CheckReport, head: Head, look: Look) -> str:
-    """A line a finding, in the profile's order; `live` is empty where it could not be read."""
+    """A line a finding, in the profile's order; `live` is empty where it could not be read, as is `persisted`."""
     return _text(
         FINDINGS,
         (
@@ -29,6 +44,9 @@ def check(report: CheckReport, head: Head, look: Look) -> str:
                 finding.live.value.raw if finding.live.value else "",
                 finding.requirement.operator.value,
                 _required(finding.requirement),
+                finding.persisted.value.raw if finding.persisted else "",
+                finding.persisted.source if finding.persisted else "",
+                _YES_NO[finding.survives_reboot],
                 finding.effect.value,
                 finding.why,
                 finding.note,

@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 from wstune import __version__
-from wstune.model import Capacity, CapacityLimit, CheckReport, Finding, HostFacts, Reading, Requirement
+from wstune.model import Capacity, CapacityLimit, CheckReport, Finding, HostFacts, Persisted, Reading, Requirement
 from wstune.report.head import Head as Head
 from wstune.values import Kind, Value
 
@@ -87,7 +87,6 @@ def _host(host: HostFacts) -> Document:
 
 
 def _finding(finding: Finding) -> Document:
-    persisted = finding.persisted
     return {
         "tunable": finding.tunable,
         "store": finding.store.value,
@@ -95,8 +94,11 @@ def _finding(finding: Finding) -> Document:
         "severity": finding.severity.value,
         "live": _reading(finding.live),
         "required": _required(finding.requirement),
-        "persisted": persisted and {"value": value_document(persisted.value), "source": persisted.source},
+        "persisted": persisted_document(finding.persisted),
+        "persisted_by_procps": persisted_document(finding.by_procps),
         "survives_reboot": finding.survives_reboot,
+        "survives_reboot_note": finding.boot_note,
+        "managers": list(finding.managers),
         "effect": finding.effect.value,
         "why": finding.why,
         "note": finding.note,
@@ -104,6 +106,11 @@ def _finding(finding: Finding) -> Document:
         "where": finding.requirement.where,
         "refs": list(finding.requirement.refs),
     }
+
+
+def persisted_document(persisted: Persisted | None) -> Document | None:
+    """A value of the next boot, and where it is from."""
+    return persisted and {"value": value_document(persisted.value), "source": persisted.source}
 
 
 def _reading(reading: Reading) -> Document | None:

@@ -91,11 +91,29 @@ def _finding_lines(finding: Finding, mark: str, verbatim: bool, width: int) -> l
     said = [_effect_text(finding, verbatim)]
     if finding.outcome is not Outcome.PASS:
         said += [finding.note, finding.why] if harm else [finding.why, finding.note]
-    if finding.persisted is not None:
-        said.append(f"at boot: {value_text(finding.persisted.value)}, from {finding.persisted.source}")
-    for sentence in said:
+    for sentence in [*said, *_boot_sentences(finding)]:
         lines += _said(sentence, width)
     return lines + (wrapped(finding.fix, width, f"{_BODY}     ", f"{_BODY}fix: ") if finding.fix else [])
+
+
+def _boot_sentences(finding: Finding) -> list[str]:
+    """What the next boot makes of it, where there is something to do about it or it differs: JSON has it always."""
+    persisted, survives = finding.persisted, finding.survives_reboot
+    said = []
+    if persisted is not None:
+        differs = finding.live.value is None or not persisted.value.same(finding.live.value)
+        missed = finding.outcome in (Outcome.FAIL, Outcome.WARN) and ":" in persisted.source
+        doubtful = survives is not True and bool(finding.boot_note or finding.managers)
+        if differs or missed or doubtful:
+            said.append(f"at boot: {value_text(persisted.value)}, from {persisted.source}")
+    if finding.by_procps is not None:
+        other = finding.by_procps
+        said.append(f"after `sysctl --system`: {value_text(other.value)}, from {other.source}")
+    if survives is not True:
+        said += finding.managers
+        if finding.boot_note and said:
+            said.append(finding.boot_note)
+    return said
 
 
 def _absent_lines(findings: list[Finding], mark: str, width: int) -> list[str]:

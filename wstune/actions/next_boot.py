@@ -1,0 +1,46 @@
+"""What the next boot makes of this host's sysctls: files read, other programs looked for, defaults found out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from wstune.host import managers
+from wstune.host.host import Host
+from wstune.host.sysctl_files import boot
+from wstune.model import HostFacts, NextBoot, Reading, Store
+from wstune.readiness.next_boot import next_boot
+from wstune.tunables import CATALOGUE
+
+IN_CONTAINER = "whoever starts this container sets it: no file in a container is read at boot"
+IN_NAMESPACE = "whoever makes this network namespace sets it: sysctl files count in the host's first one only"
+
+_NR_OPEN = "1048576"
+"""sysctl_nr_open of fs/file.c: what it is when neither a file nor the init has set it."""
+
+
+def next_boots(host: Host, facts: HostFacts, readings: Mapping[str, Reading]) -> dict[str, NextBoot]:
+    """By name, for the sysctls among the readings."""
+    names = [name for name in readings if CATALOGUE[name].store is Store.SYSCTL]
+    found = boot(host.root)
+    if facts.container and found.loader != "systemd":
+        found = found._replace(elsewhere=IN_CONTAINER)
+    elif facts.initial_netns is False and not facts.container:
+        found = found._replace(elsewhere_net=IN_NAMESPACE)
+    if not found.elsewhere:
+        found = found._replace(holds=managers.holds(host.root, names, found.files))
+    return next_boot(found, (CATALOGUE[name] for name in names), _own(host, facts, readings, found.loader))
+
+
+def _own(host: Host, facts: HostFacts, readings: Mapping[str, Reading], loader: str | None) -> dict[str, str]:
+    """What keys are when nothing sets them, as far as it can be told without a reboot."""
+    found: dict[str, str] = {}
+    live = {name: reading.value for name, reading in readings.items() if reading.value is not None}
+    if (value := live.get("fs.nr_open")) and value.raw == _NR_OPEN:
+        found["fs.nr_open"] = _NR_OPEN
+    if (value := live.get("fs.file-max")) and value.unlimited and loader == "systemd":
+        found["fs.file-max"] = value.raw  # systemd 240 and later set it to LONG_MAX before anything else
+    if host.root.live and facts.initial_netns is not False and not facts.container:
+        from wstune.host.fresh import fresh_values  # brings ctypes
+
+        found.update(fresh_values(name for name in live if name.startswith("net.")))
+    return found
