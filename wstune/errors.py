@@ -3,6 +3,7 @@
     WstuneError                       2
     ├── UsageError                    2   an argument that makes no sense
     ├── ProfileError                  2   a profile that does not parse, with file and line
+    │   └── ScenarioError             2   the same of a scenario, or of what is to become one
     ├── InconclusiveError             3   what was needed could not be read or measured
     ├── ApplyError                    4   a change failed, everything was undone
     ├── RollbackError                 5   the way back is incomplete, the journal is kept
@@ -35,6 +36,10 @@ class ProfileError(WstuneError):
     def __init__(self, where: str, message: str, tip: str = "") -> None:
         super().__init__(f"{where}: {message}" if where else message, tip)
         self.where = where
+
+
+class ScenarioError(ProfileError):
+    """A scenario that cannot be used, or a file that cannot become one; ``where`` as of a profile."""
 
 
 class InconclusiveError(WstuneError):

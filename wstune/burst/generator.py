@@ -32,7 +32,7 @@ class Generator:
         self.commands = commands
         self.connections = Connections(words, board, tls)
         self.connections.epoll.register(commands, select.EPOLLIN)
-        way = Opening
+        way: type[Opening] = Opening
         if tls is not None or any(route["tunnel"] for route in job.routes):
             from wstune.burst.detours import Detours
 

@@ -12,9 +12,6 @@ if TYPE_CHECKING:
 
     from wstune.burst.script import Instruction
 
-NUMBER = b"\1"
-"""Stands in a path or a header where the connection's number belongs."""
-
 
 class Job:
     """What one generator opens.

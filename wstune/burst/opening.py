@@ -18,8 +18,8 @@ from binascii import b2a_base64
 
 from wstune.burst import tally as t
 from wstune.burst.connections import BATCH, CONNECTING, OPEN, SENT, Connections
-from wstune.burst.job import NUMBER
 from wstune.burst.job import Job as Job
+from wstune.burst.pacing import NUMBER
 from wstune.burst.script import Script
 from wstune.protocol import handshake
 

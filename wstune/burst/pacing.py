@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 
     Phase = tuple[float, ...]
 
+NUMBER = b"\1"
+"""Stands in a request where the connection's number belongs."""
+
 RESERVE = 64
 """Descriptors that a process needs for itself: stdio, epoll, listener, bus, pipes, libraries."""
 

@@ -46,6 +46,27 @@ def key_lines(text: str) -> dict[Key, int]:
     return lines
 
 
+def inline_lines(text: str) -> dict[Key, list[int]]:
+    """The lines of the inline tables in each key's value, in the order in which they begin. `text` must be TOML."""
+    keys = {line: key for key, line in key_lines(text).items()}
+    found: dict[Key, list[int]] = {}
+    line, depth, key = 1, 0, keys.get(1)
+    for token in _TOKEN.finditer(text):
+        match token[0]:
+            case "[" | "{" as bracket:
+                depth += 1
+                if bracket == "{" and key is not None:
+                    found.setdefault(key, []).append(line)
+            case "]" | "}":
+                depth -= 1
+            case "\n":
+                line += 1
+                key = keys.get(line) if depth <= 0 else key
+            case other:
+                line += other.count("\n")
+    return found
+
+
 def _statements(text: str) -> list[tuple[int, str]]:
     """(line, its text) of each line that begins a statement: not inside a string, an array or an inline table."""
     rows = text.split("\n")
