@@ -32,6 +32,7 @@ VERBS = {
     "run": "run",
     "verify": "verify",
     "serve": "serve",
+    "capture": "capture",
     "export": "export",
     "explain": "explain",
     "profiles": "profiles",

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from functools import partial
 
 from wstune.errors import UsageError
-from wstune.host import cgroup, memory
+from wstune.host import capture_configuration, cgroup, memory
 from wstune.host.counters import GROUP_EVENTS
 from wstune.host.files import Root
 from wstune.host.sysctl import path_of
@@ -27,6 +26,7 @@ _SYSCTLS = (
 _FILES = (
     "/.dockerenv",
     "/etc/os-release",
+    "/proc/1/comm",
     "/proc/loadavg",
     "/proc/meminfo",
     "/proc/net/netstat",
@@ -40,19 +40,11 @@ _FILES = (
     "/run/.containerenv",
     "/run/systemd/container",
     "/sys/devices/system/cpu/online",
+    "/sys/module/nf_conntrack/initstate",
+    "/sys/module/nf_conntrack/parameters/hashsize",
 )
 _LINKS = tuple(f"/proc/self/ns/{kind}" for kind in ("cgroup", "net", "pid", "user"))
-_SYSCTL_DIRECTORIES = (
-    "/etc/sysctl.d",
-    "/run/sysctl.d",
-    "/usr/local/lib/sysctl.d",
-    "/usr/lib/sysctl.d",
-    "/lib/sysctl.d",
-)
-_LIMITS_DIRECTORIES = ("/etc/security/limits.d",)
-_LIMITS = ("nofile", "nproc")
 _SECRET = ("fastopen_key", "stable_secret")
-_WITHHELD = "# withheld by wstune capture"
 _MOUNTS = ("/", "/proc", "/proc/sys", "/sys", "/sys/fs/cgroup")
 _STATUS = ("Name:", "Uid:", "Gid:", "CapEff:", "CapBnd:", "NoNewPrivs:", "Seccomp:", "Threads:")
 _ENVIRONMENT = "container="
@@ -76,7 +68,7 @@ def capture(root: Root, destination: str, keys: Iterable[str]) -> tuple[str, ...
             continue
         _write(destination, path, text)
         copied[path] = None
-    for path in (*_LINKS, *_slab_links(root), *_masks(root)):
+    for path in (*_LINKS, *_slab_links(root), *capture_configuration.links(root)):
         try:
             target = root.readlink(path)
         except OSError:
@@ -99,10 +91,7 @@ def _listed(root: Root, keys: Iterable[str]) -> Iterable[tuple[str, Callable[[st
     yield "/proc/1/environ", _container_name
     yield "/proc/vmstat", _lines_with(("oom_kill ",))
     yield "/proc/slabinfo", _lines_with((*_SLAB_ROWS, *(f"{name} " for name in _slab_names(root))))
-    for path in ("/etc/sysctl.conf", *_configuration(root, _SYSCTL_DIRECTORIES)):
-        yield path, partial(_kept_lines, partial(_assigns, frozenset(paths)))
-    for path in ("/etc/security/limits.conf", *_configuration(root, _LIMITS_DIRECTORIES)):
-        yield path, partial(_kept_lines, _limits)
+    yield from capture_configuration.files(root, frozenset(paths))
 
 
 def _group_files(root: Root) -> Iterable[str]:
@@ -114,31 +103,6 @@ def _group_files(root: Root) -> Iterable[str]:
                 events = (name for name, _ in GROUP_EVENTS[controller, found.version])
                 for name in (*cgroup.files_of(controller, found.version), *events):
                     yield f"{level.path}/{name}"
-
-
-def _configuration(root: Root, directories: tuple[str, ...]) -> Iterable[str]:
-    for directory in directories:
-        if directory.startswith("/lib/") and _is_link(root, "/lib"):
-            continue  # the same as /usr/lib
-        try:
-            names = root.listdir(directory)
-        except OSError:
-            continue
-        yield from (f"{directory}/{name}" for name in names if name.endswith(".conf"))
-
-
-def _masks(root: Root) -> Iterable[str]:
-    """Configuration that is a link to /dev/null: it masks the file of that name elsewhere (sysctl.d(5))."""
-    every = _configuration(root, _SYSCTL_DIRECTORIES + _LIMITS_DIRECTORIES)
-    return (path for path in every if _is_link(root, path, "/dev/null"))
-
-
-def _is_link(root: Root, path: str, target: str | None = None) -> bool:
-    """Whether a path's last component is a link, to `target` if given."""
-    try:
-        return root.readlink(path) == target or target is None
-    except OSError:
-        return False
 
 
 def _slab_names(root: Root) -> list[str]:
@@ -167,30 +131,6 @@ def _mounts(text: str) -> str:
 
 def _container_name(text: str) -> str:
     return "".join(f"{entry}\0" for entry in text.split("\0") if entry.startswith(_ENVIRONMENT))
-
-
-def _kept_lines(is_wanted: Callable[[str], bool], text: str) -> str:
-    """The other lines are replaced, so that the wanted ones keep their numbers: such a file may hold anything,
-    and be a link to anything.
-    """
-    return "".join(f"{line if not line.strip() or is_wanted(line) else _WITHHELD}\n" for line in text.splitlines())
-
-
-def _assigns(paths: frozenset[str], line: str) -> bool:
-    """Whether a line of sysctl.d(5) sets, or with a glob may set, one of the keys that were captured."""
-    key = line.partition("=")[0].strip().removeprefix("-").strip()
-    if any(letter in key for letter in "*?["):
-        return "=" in line and key.replace("/", ".").startswith(("fs.", "kernel.", "net.", "vm."))
-    try:
-        return path_of(key) in paths
-    except UsageError:
-        return False
-
-
-def _limits(line: str) -> bool:
-    """Whether a line of limits.conf(5), `domain type item value`, limits what was captured."""
-    fields = line.split()
-    return len(fields) >= 4 and fields[2] in _LIMITS and not line.lstrip().startswith("#")
 
 
 def _new_directory(path: str) -> None:

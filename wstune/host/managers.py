@@ -23,7 +23,12 @@ KUBELET = (
     "/etc/kubernetes/kubelet.conf",
     "/var/lib/rancher/k3s/agent/kubelet.kubeconfig",
 )
-KUBE_PROXY = ("/var/lib/kube-proxy", "/etc/kubernetes/kube-proxy.conf", "/etc/kubernetes/manifests/kube-proxy.manifest")
+KUBE_PROXY = (
+    "/var/lib/kube-proxy/config.conf",
+    "/var/lib/kube-proxy/kubeconfig",
+    "/etc/kubernetes/kube-proxy.conf",
+    "/etc/kubernetes/manifests/kube-proxy.manifest",
+)
 SERVICES = ("tuned", "saptune", "bpftune", "firewalld", "kubelet", "kube-proxy", "k3s", "k3s-agent")
 """Whose links in WANTS are looked at."""
 
@@ -104,6 +109,24 @@ def tuned_profile(root: Root, name: str) -> ConfigFile | None:
         if text is not None:
             return ConfigFile(path, text)
     return None
+
+
+def tuned_files(root: Root) -> Iterable[str]:
+    """The files of TuneD's active profiles, and of all that those bring in."""
+    ahead = (text_of(root, TUNED) or "").split()
+    seen: dict[str, None] = {}
+    while ahead and len(seen) < managers.MOST_INCLUDES:
+        file = tuned_profile(root, ahead.pop(0))
+        if file is not None and file.path not in seen:
+            seen[file.path] = None
+            ahead += managers.included(managers.settings(file.path, file.text or ""))
+    return seen
+
+
+def saptune_files(root: Root) -> Iterable[str]:
+    """Where the notes that saptune applies, and what overrides them, may be."""
+    for name in _saptune_order(root):
+        yield from (place.format(name) for place in (*SAPTUNE_NOTES, SAPTUNE_OVERRIDE))
 
 
 def _saptune_order(root: Root) -> list[str]:

@@ -22,7 +22,7 @@ RULES = "/etc/udev/rules.d"
 """The host's own rules, of udev(7)."""
 
 SYSTEMD_MARKS = ("/run/systemd/system", "/usr/lib/systemd/systemd-sysctl", "/lib/systemd/systemd-sysctl")
-PROCPS_MARKS = ("/etc/init.d/procps", "/etc/init.d/sysctl", "/etc/runit", "/etc/s6", "/etc/dinit.d")
+PROCPS_MARKS = ("/etc/init.d/procps", "/etc/init.d/sysctl", "/etc/runit/2", "/etc/dinit.d/boot")
 """What is there where something else than systemd reads sysctl files at boot, by `sysctl --system`."""
 
 COMMAND_LINE = "/proc/cmdline"
@@ -44,7 +44,7 @@ def loader(root: Root) -> str | None:
     init = (_text(root, "/proc/1/comm") or "").strip()
     if init == "systemd" or root.exists(SYSTEMD_MARKS[0]):
         return "systemd"
-    if init and root.live:
+    if init:
         return "procps" if any(map(root.exists, PROCPS_MARKS)) else None
     if any(map(root.exists, SYSTEMD_MARKS)):
         return "systemd"

@@ -14,8 +14,8 @@ from wstune.readiness.next_boot import RAISES_ONLY, Hold
 from wstune.readiness.sysctl_d import CONF, ConfigFile, loaded_writes
 
 _AT_START = "when it starts"
-_INCLUDES = 20
-"""TuneD profiles that one profile may bring in before it is taken for a loop."""
+MOST_INCLUDES = 20
+"""TuneD profiles that are read, at most: they bring in one another."""
 
 BPFTUNE_KEYS = (
     "net.core.netdev_max_backlog",
@@ -87,7 +87,8 @@ def tuned(
         reapplies: `reapply_sysctl`, on unless tuned-main.conf says otherwise.
     """
     who = f"TuneD (profile {' '.join(profiles)})"
-    lines = [line for name in profiles for line in _tuned_lines(name, find, _INCLUDES)]
+    seen: set[str] = set()
+    lines = [line for name in profiles for line in _tuned_lines(name, find, seen)]
     if not lines:
         return []  # without a [sysctl] section the plugin is not even loaded, and nothing is written again
     wanted = {key.replace(".", "/"): key for key in keys}
@@ -106,21 +107,28 @@ def tuned(
 _SWAP = str.maketrans("./", "/.")
 
 
-def _tuned_lines(name: str, find: Callable[[str], ConfigFile | None], left: int) -> list[Setting]:
-    """The lines of [sysctl] sections, those of included profiles first."""
+def _tuned_lines(name: str, find: Callable[[str], ConfigFile | None], seen: set[str]) -> list[Setting]:
+    """The lines of [sysctl] sections, those of included profiles first. Each profile counts once."""
+    if name in seen or len(seen) >= MOST_INCLUDES:
+        return []
+    seen.add(name)
     file = find(name)
-    if file is None or not file.text or left <= 0:
+    if file is None or not file.text:
         return []
     every = list(settings(file.path, file.text))
     types = {line.section: line.value for line in every if line.key == "type"}
     found = []
-    for line in every:
-        if line.section == "main" and line.key == "include":
-            for other in line.value.replace(",", " ").replace(";", " ").split():
-                found += _tuned_lines(other, find, left - 1)
+    for other in included(every):
+        found += _tuned_lines(other, find, seen)
     options = ("type", "enabled", "replace", "priority", "drop", "devices", "uname_regex", "cpuinfo_regex")
     own = (line for line in every if types.get(line.section, line.section) == "sysctl" and line.key not in options)
     return found + list(own)
+
+
+def included(lines: Iterable[Setting]) -> list[str]:
+    """The profiles that a TuneD profile brings in."""
+    values = [line.value for line in lines if line.section == "main" and line.key == "include"]
+    return [name for value in values for name in value.replace(",", " ").replace(";", " ").split()]
 
 
 def _reapplied(files: Sequence[ConfigFile], wanted: Mapping[str, str]) -> list[Hold]:

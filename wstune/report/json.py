@@ -110,7 +110,9 @@ def _finding(finding: Finding) -> Document:
 
 def persisted_document(persisted: Persisted | None) -> Document | None:
     """A value of the next boot, and where it is from."""
-    return persisted and {"value": value_document(persisted.value), "source": persisted.source}
+    if persisted is None:
+        return None
+    return {"value": value_document(persisted.value), "source": persisted.source}
 
 
 def _reading(reading: Reading) -> Document | None:
