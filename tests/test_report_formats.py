@@ -27,7 +27,7 @@ def head(command: str, code: int, *argv: str) -> Head:
 @pytest.fixture(autouse=True)
 def _one_version(monkeypatch: pytest.MonkeyPatch) -> None:
     """A new version changes no golden file."""
-    for name in ("prometheus",):
+    for name in ("prometheus", "html"):
         monkeypatch.setattr(f"wstune.report.{name}.__version__", "0")
 
 

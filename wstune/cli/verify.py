@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,13 +15,13 @@ from wstune.cli import verify_options as read
 from wstune.cli.live import progress_line
 from wstune.cli.output import check_writable
 from wstune.cli.reporting import deliver_verify, errors_for, now
-from wstune.errors import UsageError
+from wstune.errors import UsageError, WstuneError
 from wstune.report.formats import FORMATS, ReportFormat
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from wstune.actions.apply import Prepared
+    from wstune.actions.apply import ApplyOptions, Prepared
     from wstune.actions.verify import Progress, VerifyOptions
     from wstune.actions.verify_target import Target
     from wstune.verification import VerifyReport
@@ -75,6 +76,7 @@ def verify(
         str | None, typer.Option(metavar="PROFILE", help="Verify, apply this profile, verify again, and compare.")
     ] = None,
     rollback: Annotated[bool, typer.Option("--rollback", help="With --around: take it back afterwards.")] = False,
+    state_dir: options.StateDir = "/var/lib/wstune",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     baseline: Annotated[
         str | None, typer.Option(metavar="FILE", help="An earlier report (--format json) to compare with.")
@@ -142,7 +144,8 @@ def verify(
         chosen = replace(chosen, connections=wanted, phases=read.phases(rate, wanted))
     with errors_for(format_, output), progress_line(quiet) as on_progress:
         if around:
-            earlier, report = _around(chosen, around, rollback, yes, on_progress)
+            applying = _applying(chosen, around, rollback, state_dir)
+            earlier, report = _around(chosen, applying, yes, on_progress)
         else:
             report = _search(chosen, slo, on_progress) if find_max else _run(chosen, on_progress)
     return _deliver(report, chosen, format_, output, started, earlier)
@@ -161,16 +164,26 @@ def _search(chosen: VerifyOptions, slo: float, on_progress: Callable[[Progress],
     return find_max(chosen, Objective(slo * 1000, slo * 1000), on_progress)
 
 
-def _around(
-    chosen: VerifyOptions, profile: str, rollback: bool, yes: bool, on_progress: Callable[[Progress], None]
-) -> tuple[tuple[str, VerifyReport], VerifyReport]:
+def _applying(chosen: VerifyOptions, profile: str, rollback: bool, state_dir: str) -> ApplyOptions:
+    """What --around applies: only live values where it is taken back again."""
     from wstune.actions.apply import ApplyOptions
+
+    return ApplyOptions(
+        profile,
+        connections=chosen.connections,
+        profile_dirs=chosen.profile_dirs,
+        runtime_only=rollback,
+        state_dir=state_dir,
+    )
+
+
+def _around(
+    chosen: VerifyOptions, applying: ApplyOptions, yes: bool, on_progress: Callable[[Progress], None]
+) -> tuple[tuple[str, VerifyReport], VerifyReport]:
     from wstune.actions.around import around
 
-    applying = ApplyOptions(
-        profile, connections=chosen.connections, profile_dirs=chosen.profile_dirs, runtime_only=rollback
-    )
-    both = around(chosen, applying, _agree(yes), on_progress, roll_back=rollback, argv=tuple(sys.argv[1:]))
+    argv = tuple(sys.argv[1:])
+    both = around(chosen, applying, _agree(yes), on_progress, roll_back=applying.runtime_only, argv=argv)
     how = f"before {both.txn or 'nothing was changed'}"
     return (f"{how}, since taken back" if both.rolled_back else how, both.before), both.after
 
@@ -231,6 +244,7 @@ def _deliver(
     if chosen.target.ours and FORMATS[format_].page:
         from wstune.actions.check import run_check
 
-        checked = run_check(chosen.profile, host, connections=report.connections, profile_dirs=chosen.profile_dirs)
+        with suppress(WstuneError):  # a burst that was made is reported, whatever else cannot be
+            checked = run_check(chosen.profile, host, connections=report.connections, profile_dirs=chosen.profile_dirs)
     code, boot_id = EXIT_CODES[report.verdict], host.facts().boot_id
     return deliver_verify(report, format_, output, started, code, boot_id, check=checked, baseline=earlier)

@@ -27,6 +27,7 @@ class ReportFormat(Enum):
 
     TERMINAL = "terminal"
     JSON = "json"
+    HTML = "html"
     MARKDOWN = "markdown"
     JUNIT = "junit"
     PROMETHEUS = "prometheus"
@@ -67,6 +68,7 @@ class Row:
 FORMATS: dict[ReportFormat, Row] = {
     ReportFormat.TERMINAL: Row("plain"),
     ReportFormat.JSON: Row("document"),
+    ReportFormat.HTML: Row("html", page=True),
     ReportFormat.MARKDOWN: Row("markdown"),
     ReportFormat.JUNIT: Row("junit"),
     ReportFormat.PROMETHEUS: Row("prometheus"),

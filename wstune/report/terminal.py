@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from wstune.model import (
-    Capacity,
-    CapacityLimit,
     CheckReport,
-    Confidence,
     Effect,
     Finding,
     Operator,
     Outcome,
-    Role,
     Severity,
 )
 from wstune.readiness.compare import demanded_value
+from wstune.report.terminal_host import capacity_lines, costs_text, hit_lines, limits_table
 from wstune.report.words import (
     BOLD,
     DIM,
     GREEN,
     RED,
     YELLOW,
-    count,
     counted,
     demand_text,
     host_text,
@@ -68,8 +64,15 @@ def check_text(report: CheckReport, *, color: bool, width: int = 80) -> str:
                 continue
             for finding in findings:
                 lines += _finding_lines(finding, paint(f"{mark:<4}", code, color), verbatim, width)
+    lines += _between(report, color, width)
+    if report.hits:
+        lines += ["", paint("already met since boot", BOLD, color), *hit_lines(report.hits, width)]
+    if report.limits:
+        lines += ["", paint("whose limits", BOLD, color), *limits_table(report.limits, width)]
     lines += ["", paint("capacity as it is", BOLD, color)]
-    lines += [line for capacity in report.capacity for line in _capacity_lines(capacity, width)]
+    if report.costs is not None:
+        lines += wrapped(f"with {costs_text(report.costs)}", width, "  ", "  ")
+    lines += [line for each in report.capacity for line in capacity_lines(each, report.connections, width)]
     lines.append("")
     for sentence in report.sentences[:-1]:
         lines += wrapped(sentence, width, "")
@@ -77,6 +80,17 @@ def check_text(report: CheckReport, *, color: bool, width: int = 80) -> str:
         code = {"ready": GREEN, "not-ready": RED}.get(report.verdict, YELLOW)
         lines += [paint(line, code, color) for line in wrapped(report.sentences[-1], width, "")]
     return "\n".join(lines) + "\n"
+
+
+def _between(report: CheckReport, color: bool, width: int) -> list[str]:
+    """What stands wrongly between two limits; those that stand well are only counted."""
+    if not report.invariants:
+        return []
+    amiss = [finding for finding in report.invariants if finding.outcome is not Outcome.PASS]
+    lines = ["", paint(f"between limits ({len(report.invariants) - len(amiss)} of {len(report.invariants)} hold)", BOLD, color)]
+    for finding in amiss:
+        lines += _finding_lines(finding, paint(f"{'WARN':<4}", YELLOW, color), False, width)
+    return lines if amiss else []
 
 
 def _finding_lines(finding: Finding, mark: str, verbatim: bool, width: int) -> list[str]:
@@ -152,24 +166,3 @@ def _effect_text(finding: Finding, verbatim: bool) -> str:
             return "" if finding.note else "this kernel refuses it"
         case Effect.UNKNOWN:
             return "what it would do here is unknown" if verbatim and not finding.note else ""
-
-
-def _capacity_lines(capacity: Capacity, width: int) -> list[str]:
-    binding = [limit for limit in capacity.limits if limit.connections is not None]
-    if not binding:
-        return wrapped("no limit that could be read binds", width, " " * 18, _as_role(capacity.role))
-    first, *behind = binding
-    text = _limit_text(first)
-    if behind:
-        text += f"; behind it {_limit_text(behind[0])}"
-    return wrapped(text, width, " " * 18, _as_role(capacity.role))
-
-
-def _as_role(role: Role) -> str:
-    return f"  {f'as {role.value}':<16}"
-
-
-def _limit_text(limit: CapacityLimit) -> str:
-    about = "about " if limit.confidence is Confidence.ESTIMATE else ""
-    each = " a process" if limit.per_process else " a source address" if limit.per_source else ""
-    return f"{about}{count(limit.connections or 0)}{each} ({limit.name})"
