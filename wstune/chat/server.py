@@ -18,16 +18,16 @@ from wstune.chat.connections import NONE, OPEN, PENDING
 from wstune.chat.opening import KEY, KEY_AT, KEY_END, Opening
 from wstune.chat.options import Options as Options
 from wstune.chat.rooms import RoomsFull
-from wstune.chat.talk import RESUME_SECONDS
+from wstune.chat.talk import TICK
 from wstune.host import guard
 from wstune.protocol import closing, frames, handshake
 
 _ACCEPT_FLAGS = os.O_NONBLOCK | os.O_CLOEXEC
 _BATCH = 512
 _READ = 65_536
-_TICK = 1.0
 _IDLE_SWEEPS = 8
 """Sweeps over all connections within the time that they may be idle; so much later one may be noticed."""
+_TRIM_BYTES = 4 * 1024 * 1024
 DRAIN_SECONDS = 5.0
 """How long peers have to answer the farewell of a server that goes away."""
 
@@ -50,6 +50,7 @@ class Worker(Opening):
         self.published = b""
         self.swept = 0
         self.gone_at = 0.0
+        self.crest = 0  # the most that was kept of late
 
     def run(self) -> None:
         """The loop. Long on purpose: the handshake of a new connection is inlined, 30,000 a second pass here."""
@@ -62,7 +63,7 @@ class Worker(Opening):
         bounded = bool(self.options.max_connections or self.options.worker_connections)
         self.listen(True)
         register(bus, select.EPOLLIN)
-        next_tick = time.monotonic() + _TICK
+        next_tick = time.monotonic() + TICK
         while not self.stopping:
             for fd, event in poll(self.patience(), _BATCH):
                 state = states[fd]
@@ -129,18 +130,18 @@ class Worker(Opening):
                 elif state != NONE:  # it has said goodbye, and so has its peer
                     self.drop(fd, s.CLOSED)
                 # NONE: dropped by an earlier event of this batch
-            if self.paused:
-                self.resume()
+            if self.backlog or self.paused:
+                self.work()
+            self.used = 0
             now = time.monotonic()
             if now >= next_tick or self.accept_again or self.draining:
                 self.tick(now)
-                next_tick = now + _TICK
+                next_tick = now + TICK
 
     def patience(self) -> float:
         """How long to wait for something to happen."""
-        if self.paused:
-            return RESUME_SECONDS
-        return 0.05 if self.accept_again or self.draining else _TICK
+        usual = super().patience()
+        return min(usual, 0.05) if self.accept_again or self.draining else usual
 
     def drain(self) -> None:
         """Take no more connections, say goodbye (1001, going away) to everybody, and stop when they have heard it."""
@@ -152,6 +153,8 @@ class Worker(Opening):
             self.listen(False)
         self.accept_again = 0.0
         os.close(self.listener)
+        while self.backlog:
+            self.advance()
         for fd in list(self.pending):
             self.drop(fd, s.SHUTDOWN)
         for members in self.rooms.members:
@@ -174,8 +177,19 @@ class Worker(Opening):
             del self.tokens[fd]
         if self.options.idle:
             self.sweep(int(now))
-        self.row[s.BUFFERED] = max(self.held, 0) + self.bus_held
+        self.row[s.BUFFERED] = self.held + self.bus_held
+        self.give_back()
         self.tell(now)
+
+    def give_back(self) -> None:
+        """Return to the kernel what a wave of slow readers has left in the allocator (malloc_trim(3), glibc's)."""
+        self.crest = max(self.crest, self.held)
+        if self.crest > _TRIM_BYTES and self.held < self.crest // 2:
+            self.crest = self.held
+            try:
+                ctypes.CDLL(None).malloc_trim(0)
+            except AttributeError:
+                pass  # musl
 
     def tell(self, now: float) -> None:
         """Publish who is where, and how much memory this worker has for itself."""

@@ -1,46 +1,37 @@
-"""What members say: frames in, messages out to everybody in the room, over all workers; and what meets floods."""
+"""What members say: frames in, messages out to everybody in the room; and what meets floods."""
 
 from __future__ import annotations
 
-import os
-import select
 import time
 from collections import deque
 
 from wstune.chat import stats as s
-from wstune.chat.connections import OPEN, Connections
+from wstune.chat.connections import OPEN
+from wstune.chat.fanout import FRAME, MOST_BACKLOG, TURN_NS, Fanout
 from wstune.chat.options import Options
 from wstune.chat.presence import Presence
 from wstune.protocol import closing, frames
 
-FRAME, DRAIN = 1, 2
-"""Kinds of messages on the bus: a frame for a room; close everything with 1001 and leave."""
 SMALL_ROOM = 64
 """Messages to at most so many count towards the budget of deliveries, but do not wait for it: who floods a large room
 must not silence the small ones."""
-RESUME_SECONDS = 0.01
-_RESUME_AT_MOST = 0.02
-_BUS_READ = 262_144
-_BUS_BATCH = 16
+TICK = 1.0
+_RESUME_SECONDS = 0.01
 _BUS_HIGH = 4 * 1024 * 1024
 """Bytes on their way to the other workers from which on nobody may say more."""
 _SLICE = 2048
-_BURST_NS = 10**9  # of the budget of deliveries
+_BURST_NS = 10**8  # of the budget of deliveries
 
 
-class Talk(Connections):
-    """Connections that are open. `bus`: a SOCK_SEQPACKET to the supervisor."""
+class Talk(Fanout):
+    """Connections that are open."""
 
     def __init__(self, bus: int, stats: s.Stats, index: int, options: Options, presence: Presence | None) -> None:
-        super().__init__(stats, index, options)
-        self.bus = bus
-        self.alone = stats.workers == 1
-        self.bus_outbox: deque[bytes] = deque()
-        self.bus_held = 0
+        super().__init__(bus, stats, index, options)
         self.presence = presence
         self.elsewhere: dict[bytes, tuple[int, list[bytes]]] = {}  # as presence tells
         self.elsewhere_read = 0.0
-        self.stopping = False
+        self.blocked = False  # those who wait, wait for the budget, not for their turn
 
     # In.
 
@@ -148,16 +139,23 @@ class Talk(Connections):
     def may_speak(self, fd: int) -> bool:
         """Whether a member may send to its room now; if so, what that costs is charged."""
         if self.bus_held > _BUS_HIGH:
+            self.blocked = True
             return False
+        number = self.rooms.room_of(fd)
+        cost = len(self.rooms.members[number])
         budget = self.options.deliveries
+        if budget:
+            cost += self.count_elsewhere(self.rooms.names[number])
+        if cost > SMALL_ROOM and (self.used > TURN_NS or len(self.backlog) >= MOST_BACKLOG):
+            self.blocked = False
+            return False
         if not budget:
             return True
-        number = self.rooms.room_of(fd)
-        cost = len(self.rooms.members[number]) + self.count_elsewhere(self.rooms.names[number])
         now = time.monotonic_ns()
         shared = self.stats.shared  # two workers at once may lose a charge: a budget, not an account
         even = shared[0]
         if cost > SMALL_ROOM and even > now + _BURST_NS:
+            self.blocked = True
             return False
         shared[0] = max(even, now) + cost * 10**9 // budget
         return True
@@ -172,10 +170,12 @@ class Talk(Connections):
             self.elsewhere_read = now
         return self.elsewhere.get(name, (0, []))[0]
 
-    def resume(self) -> None:
-        """Let those speak who had to wait, one message each in turn, as far as the budget goes, for a short while."""
-        until = time.monotonic() + _RESUME_AT_MOST
-        while self.paused and time.monotonic() < until:
+    def work(self) -> None:
+        """A turn's share of what has had to wait: messages to large rooms, and those who wait to speak, in turn."""
+        self.used = 0
+        while self.backlog and self.used < TURN_NS:
+            self.advance()
+        while self.paused and self.used < TURN_NS:
             fd, said = next(iter(self.paused.items()))
             opcode, payload = said[0]
             if opcode > frames.BINARY:
@@ -193,8 +193,6 @@ class Talk(Connections):
             else:
                 self.watch(fd)
 
-    # Out.
-
     def speak(self, fd: int, opcode: int, payload: bytes) -> None:
         """Give a message to everybody in the sender's room, here and at the other workers."""
         number = self.rooms.room_of(fd)
@@ -205,86 +203,10 @@ class Talk(Connections):
             self.post(bytes((FRAME, len(name))) + name + frame)
         self.broadcast(number, frame)
 
-    def broadcast(self, number: int, frame: bytes) -> None:
-        """One prepared frame to every member, no copy a client. Who cannot take it at once gets a bounded buffer."""
-        write, outbox, started = self.write, self.outbox, time.monotonic_ns()
-        size = len(frame)
-        members = self.rooms.members[number][:]
-        for fd in members:
-            if fd in outbox:
-                self.hold(fd, frame)
-                continue
-            try:
-                sent = write(fd, frame)
-            except BlockingIOError:
-                sent = 0
-            except OSError as error:
-                self.fail(fd, error)
-                continue
-            if sent != size:
-                self.hold(fd, frame[sent:])
-        row, took = self.row, time.monotonic_ns() - started
-        row[s.DELIVERED] += len(members)
-        row[s.FANOUT_NS] += took
-        row[s.FIRST_BUCKET + sum(took > bound * 1e9 for bound in s.BUCKETS)] += 1
-
-    # The bus to the other workers.
-
-    def post(self, message: bytes) -> None:
-        """Give a message to the supervisor, which hands it to every other worker."""
-        if not self.bus_outbox:
-            try:
-                os.write(self.bus, message)
-                return
-            except BlockingIOError:
-                self.epoll.modify(self.bus, select.EPOLLIN | select.EPOLLOUT)
-            except OSError:
-                self.stopping = True
-                return
-        self.bus_outbox.append(message)
-        self.bus_held += len(message)
-
-    def bus_ready(self, event: int) -> None:
-        """The supervisor has something for us, or takes more from us, or is gone."""
-        if event & select.EPOLLOUT:
-            self._flush_bus()
-        if event & (select.EPOLLIN | select.EPOLLHUP):
-            for _ in range(_BUS_BATCH):
-                if not self._take_from_bus():
-                    return
-
-    def _take_from_bus(self) -> bool:
-        """One message from the bus; False when there is none."""
-        try:
-            message = os.read(self.bus, _BUS_READ)
-        except BlockingIOError:
-            return False
-        except OSError:
-            message = b""
-        if not message:  # the supervisor is gone
-            self.stopping = True
-            return False
-        if message[0] == DRAIN:
-            self.drain()
-        else:
-            end = 2 + message[1]
-            number = self.rooms.find(message[2:end])
-            if number:
-                self.broadcast(number, message[end:])
-        return True
-
-    def _flush_bus(self) -> None:
-        try:
-            while self.bus_outbox:
-                os.write(self.bus, self.bus_outbox[0])
-                self.bus_held -= len(self.bus_outbox.popleft())
-        except BlockingIOError:
-            return
-        except OSError:
-            self.stopping = True
-            return
-        self.epoll.modify(self.bus, select.EPOLLIN)
-
-    def drain(self) -> None:
-        """Say goodbye to everybody and stop: the worker's own."""
-        raise NotImplementedError
+    def patience(self) -> float:
+        """How long the loop may wait for something to happen."""
+        if self.backlog:
+            return 0.0
+        if self.paused:
+            return _RESUME_SECONDS if self.blocked else 0.0
+        return TICK

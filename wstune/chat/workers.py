@@ -15,12 +15,12 @@ import time
 from collections import deque
 
 from wstune.chat import stats
+from wstune.chat.fanout import DRAIN
 from wstune.chat.listeners import listen
 from wstune.chat.listeners import port_is_taken as port_is_taken
 from wstune.chat.options import Options
 from wstune.chat.presence import Presence
 from wstune.chat.server import DRAIN_SECONDS, Worker
-from wstune.chat.talk import DRAIN
 from wstune.host import guard
 from wstune.host import worker as process
 
