@@ -123,7 +123,7 @@ class Coordinator:
         tree, plan, poller, launched = self.tree, self.plan, select.poll(), 0
         opening: set[int] = set()
         openers = tree.generators if plan.get("phases") else plan["openers"]
-        self.began = max(at, time.monotonic())
+        self.began = at or time.monotonic()
         start = self.began + (0.2 + 0.002 * tree.generators if plan.get("phases") else 0.0)
         while (early := self.began - time.monotonic()) > 0 and not self.finished:
             self.wait(min(early, _TICK))

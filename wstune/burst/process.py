@@ -52,7 +52,7 @@ class Burst:
     def wait_for(self, name: str) -> Event:
         """The next event of that name; progress is reported on the way. Raises OSError for an `error` event."""
         while True:
-            event = self._next(None)
+            event = self.next_event(None)
             if event is None:
                 continue
             if event["event"] == name:
@@ -73,7 +73,7 @@ class Burst:
         elif event["event"] == "error":
             raise OSError(event["errno"], event["what"])
 
-    def _next(self, seconds: float | None) -> Event | None:
+    def next_event(self, seconds: float | None) -> Event | None:
         """One event, None after `seconds` without. Raises InconclusiveError at the end of the stream."""
         while b"\n" not in self._buffer:
             ready, _, _ = select.select([self._events], [], [], seconds)

@@ -1,0 +1,136 @@
+"""Who may be of a cluster, and by which certificate: what is asked before anything is started."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from wstune import __version__
+from wstune.burst import certificates
+from wstune.errors import InconclusiveError, UsageError, WstuneError
+
+if TYPE_CHECKING:
+    from distributed.security import Security
+
+THREADS = 2
+"""Of a worker that we start: one for the burst, one for what is asked of the machine meanwhile."""
+
+CONFIG: dict[str, Any] = {
+    "distributed.scheduler.allowed-failures": 0,  # a burst is not run again because its worker died
+    "distributed.scheduler.http.routes": [],  # no dashboard, no metrics, no health page
+    "distributed.worker.http.routes": [],
+    "distributed.worker.daemon": False,
+    "distributed.scheduler.work-stealing": False,
+    "distributed.admin.log-length": 100,
+    "distributed.comm.timeouts.connect": "10s",
+}
+"""What differs from Dask's defaults in a cluster that we start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Which cluster. One of `local`, `hosts` and `address` is given.
+
+    Attributes:
+        local: so many workers on this machine. hosts: to start by SSH, each `[user@]host[:port]`.
+        address: of a scheduler, `tls://HOST:PORT`; `tcp://` only if `insecure`.
+        server: the machine of the cluster that the server is started on; with `hosts` one more of them.
+        certificate: a PEM file with certificate and key for `address`; empty: as Dask itself is configured.
+        python: of the hosts; empty: the path of this one, else python3. as_root: whether the load may run as root.
+    """
+
+    local: int = 0
+    hosts: tuple[str, ...] = ()
+    address: str = ""
+    server: str = ""
+    certificate: str = ""
+    insecure: bool = False
+    python: str = ""
+    as_root: bool = False
+
+
+def unfit(name: str, found: dict[str, Any], *, as_root: bool) -> WstuneError | None:
+    """Why a machine cannot take part in a run of this wstune, or None; `found` is what `cluster_probe.probe` gives."""
+    import platform
+
+    import distributed
+
+    if found["wstune"] is None:
+        return InconclusiveError(f"{name} has no wstune, or not for {found['executable']}", _install(name))
+    if found["distributed"] is None:
+        return InconclusiveError(f"{name} has no distributed beside its wstune", _install(name))
+    here = {
+        "wstune": __version__,
+        "distributed": str(distributed.__version__),
+        "python": ".".join(platform.python_version_tuple()[:2]),
+    }
+    for what, version in here.items():
+        if found[what] != version:
+            return InconclusiveError(f"{name} has {what} {found[what]}, here is {version}", _install(name))
+    if found["euid"] == 0 and not as_root:
+        return UsageError(
+            f"{name} would make load as root, which it needs no privilege for",
+            "name another user, user@host, or allow it: --cluster-root",
+        )
+    return None
+
+
+def _install(name: str) -> str:
+    return f"on {name}: pip install 'wstune[cluster]=={__version__}'"
+
+
+def require(where: Where) -> None:
+    try:
+        import distributed  # noqa: F401
+
+        if where.hosts:
+            import asyncssh  # noqa: F401
+    except ImportError as error:
+        raise UsageError(f"a cluster needs {error.name}", "pip install 'wstune[cluster]'") from None
+    if not where.address or where.address.startswith("tls://"):
+        return
+    if not where.address.startswith("tcp://"):
+        raise UsageError(f"--cluster {where.address}: expected local:N or tls://HOST:PORT", "--cluster local:4")
+    if not where.insecure:
+        raise UsageError(
+            f"{where.address} is not encrypted, and whoever reaches it can run Python there",
+            "use tls://, or allow it: --insecure-cluster",
+        )
+
+
+def security_of(pem: str) -> Security:
+    """Mutual TLS in which this certificate alone is trusted."""
+    from distributed.security import Security
+
+    roles = ("client", "scheduler", "worker")
+    certificate = {f"tls_{role}_cert": pem for role in roles} | {f"tls_{role}_key": pem for role in roles}
+    return Security(require_encryption=True, tls_ca_file=pem, **certificate)
+
+
+def security_for(where: Where) -> Security | None:
+    from distributed.security import Security
+
+    if where.address.startswith("tcp://"):
+        return None
+    if where.certificate:
+        return security_of(certificates.read(where.certificate))
+    security = Security(require_encryption=True)
+    if not security.tls_ca_file or not security.tls_client_cert:
+        raise UsageError(
+            f"{where.address} wants a certificate, and Dask's configuration here names none",
+            "--cluster-cert FILE, or set distributed.comm.tls in the configuration of Dask",
+        )
+    return security
+
+
+def local(workers: int, security: Security) -> dict[str, Any]:
+    from distributed import Nanny, Scheduler
+
+    common = {"host": "127.0.0.1", "port": 0, "protocol": "tls://", "security": security}
+    common["dashboard_address"] = "127.0.0.1:0"
+    options = {**common, "nthreads": THREADS, "memory_limit": 0, "silence_logs": logging.CRITICAL}
+    return {
+        "scheduler": {"cls": Scheduler, "options": {**common, "dashboard": False}},
+        "workers": {at + 1: {"cls": Nanny, "options": options} for at in range(workers)},
+    }
