@@ -13,6 +13,8 @@ from typing import Any
 
 import jsonschema
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.conftest import ROOT
 from wstune.actions.verify import Progress
@@ -95,13 +97,49 @@ def test_bad_input(arguments: list[str], sentence: str, capsys: pytest.CaptureFi
     ("progress", "text"),
     [
         (Progress("start", 61_189), "0/61,189"),
-        (Progress("open", 61_189, 12_000, 0, 0, 0.5, 27_123.4, 21 << 30), "12,000/61,189 27,123/s 21.0G free"),
+        (Progress("open", 61_189, 12_000, 0, 0, 0.5, 27_123.4, 21 << 30), "12,000/61,189 27,123/s eta 2s 21.0G free"),
         (Progress("hold", 1_000_000, 999_000, 1_000, 12), "999,000/1,000,000 1,000 failed 12 lost"),
     ],
 )
 def test_figures(progress: Progress, text: str) -> None:
     """Progress shows what counts: open of target, the rate while opening, failures once there are any, memory."""
     assert live.figures(progress) == text
+
+
+def test_the_curve_is_as_high_as_the_share_of_the_target() -> None:
+    """Nothing is blank, a little is a low block, the target is a full one."""
+    curve = live.Curve(8)
+    for number in (0, 1, 500, 1000):
+        curve.add(number)
+    assert curve.text(1000) == " ▁▄█"
+
+
+@given(st.lists(st.integers(0, 1000), min_size=1, max_size=500))
+def test_the_curve_keeps_its_width(numbers: list[int]) -> None:
+    """However long the burst, no more columns than there are, and the last one is the present."""
+    curve = live.Curve(24)
+    for number in numbers:
+        curve.add(number)
+    assert 1 <= len(curve.text(1000)) <= 24
+    last = live.Curve(24)
+    last.add(numbers[-1])
+    assert curve.text(1000)[-1] == last.text(1000)
+
+
+def test_the_line_fits_80_columns() -> None:
+    """At a million connections, with failures."""
+    figures = live.figures(Progress("open", 1_000_000, 123_456, 0, 0, 9, 31_234, 21 << 30))
+    assert len("start ") + 1 + live.COLUMNS + 1 + len(figures) <= 80
+
+
+@pytest.mark.live
+def test_verbose_tells_in_a_log() -> None:
+    """In a pipe -v leaves lines for each phase, and none of them moves the cursor."""
+    done = _verify("-n", "300", "--hold", "0", "-v")
+    assert done.returncode == 0
+    assert "open" in done.stderr
+    assert "300/300" in done.stderr
+    assert "\x1b" not in done.stderr
 
 
 @pytest.mark.live

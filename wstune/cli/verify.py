@@ -99,6 +99,9 @@ def verify(
     ] = "1h",  # type: ignore[assignment]
     force: Annotated[bool, typer.Option("--force", help="Open even what the budget says does not fit.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on the terminal.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Progress as lines that stay, also in a log.")
+    ] = False,
     profile_dir: options.ProfileDirs = None,
     format_: options.AnyFormat = ReportFormat.TERMINAL,
     output: options.Output = None,
@@ -142,7 +145,7 @@ def verify(
     if rate is not None:
         wanted = connections or default_connections(chosen)
         chosen = replace(chosen, connections=wanted, phases=read.phases(rate, wanted))
-    with errors_for(format_, output), progress_line(quiet) as on_progress:
+    with errors_for(format_, output), progress_line(quiet, verbose) as on_progress:
         if around:
             applying = _applying(chosen, around, rollback, state_dir)
             earlier, report = _around(chosen, applying, yes, on_progress)

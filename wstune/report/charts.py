@@ -47,9 +47,9 @@ def timeline(report: VerifyReport, before: tuple[str, VerifyReport] | None) -> s
 
     Empty when there is nothing to draw.
     """
-    points = thin(report.timeline)
-    if len(points) < 2:
+    if len(report.timeline) < 2:
         return ""
+    points = thin(_held(report))
     top = max(report.connections, *(number for _, number in points), 1)
     end = max(points[-1][0], report.open.seconds + report.held_seconds, 0.001)
     chart = leather.Chart()
@@ -68,6 +68,15 @@ def timeline(report: VerifyReport, before: tuple[str, VerifyReport] | None) -> s
     chart.add_x_axis(ticks=_ticks(end), tick_formatter=_seconds, name="seconds since the start of opening")
     chart.add_y_axis(ticks=_ticks(top * 1.05), tick_formatter=_count)
     return _svg(chart, "Open connections over time")
+
+
+def _held(report: VerifyReport) -> list[Point]:
+    """The timeline, to the end of the hold where it stops before: what was open then is what was not lost."""
+    points: list[Point] = list(report.timeline)
+    end = report.open.seconds + report.held_seconds
+    if points and report.held_seconds > 0 and points[-1][0] < end:
+        points.append((end, max(0, min(points[-1][1], report.reached - report.lost))))
+    return points
 
 
 def phases(report: VerifyReport) -> list[tuple[float, str]]:
