@@ -9,7 +9,7 @@ BIN = $(VENV)/bin
 RUN = $(BIN)/python -m
 CONTENTS = pyproject.toml constraints.txt
 
-.PHONY: verify test lint bench-open bench-million bench-two-million bench-check clean
+.PHONY: verify test lint bench-open bench-million bench-two-million bench-peers bench-check clean
 .DELETE_ON_ERROR:
 
 verify: $(VENV)/.ready
@@ -31,6 +31,9 @@ bench-million: $(VENV)/.ready-dev
 
 bench-two-million: $(VENV)/.ready-dev
 	@$(RUN) benchmarks.million --two $(ARGS)
+
+bench-peers: $(VENV)/.ready-dev
+	@$(RUN) benchmarks.peers $(ARGS)
 
 bench-check: $(VENV)/.ready
 	@$(RUN) benchmarks.check $(ARGS)

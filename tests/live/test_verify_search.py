@@ -1,0 +1,113 @@
+"""`wstune verify --find-max` and `--around`, in a private network namespace: the wall is found, and nothing is left."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.live.namespace import Namespace, private_namespace
+from tests.live.test_walls import finish, start
+
+pytestmark = [pytest.mark.live, pytest.mark.netns, pytest.mark.slow]
+
+
+@pytest.fixture
+def inside() -> Iterator[Namespace]:
+    with private_namespace() as namespace:
+        yield namespace
+
+
+def write(inside: Namespace, key: str, value: str) -> None:
+    subprocess.run(inside.command("sh", "-c", f"echo '{value}' > /proc/sys/net/{key}"), check=True)
+
+
+def read(inside: Namespace, key: str) -> str:
+    done = subprocess.run(inside.command("cat", f"/proc/sys/net/{key}"), capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def test_the_most_that_hold_is_found(inside: Namespace) -> None:
+    """1,500 ports and one source address: the search ends just below, and names the wall that it met."""
+    write(inside, "ipv4/ip_local_port_range", "20000 21499")
+    arguments = ["-n", "4000", "--hold", "0", "--source", "127.0.0.5", "--slo", "60s"]
+    code, report = finish(start(inside, "host", "--find-max", *arguments), 110)
+    assert 1400 <= report["reached"] <= 1500
+    assert report["open"]["failed"] == report["held"]["lost"] == 0
+    assert report["wall"]["name"] == "net.ipv4.ip_local_port_range"
+    assert any("tried 1,000: held" in sentence for sentence in report["sentences"])
+    assert "the most that held" in report["sentences"][-1]
+    assert code == 0
+
+
+def test_around_shows_what_tuning_changed_and_takes_it_back(inside: Namespace, tmp_path: Path) -> None:
+    """Before: a short accept queue. Applied, verified again, compared, and every value is what it was."""
+    write(inside, "core/somaxconn", "20")
+    before = {key: read(inside, key) for key in ("core/somaxconn", "ipv4/ip_local_port_range", "ipv4/tcp_wmem")}
+    state = tmp_path / "state"
+    arguments = ["-n", "400", "--hold", "0", "--around", "container", "--rollback", "--yes", "--state-dir", str(state)]
+    program = [sys.executable, "-m", "wstune", "verify", "host", *arguments, "-q"]
+    done = subprocess.run(inside.command(*program), cwd=ROOT, capture_output=True, text=True, check=False, timeout=100)
+    assert done.returncode == 0, done.stderr
+    assert "net.core.somaxconn" in done.stderr  # the plan was shown
+    assert "since taken back" in done.stdout
+    assert "open rate" in done.stdout
+    assert {key: read(inside, key) for key in before} == before
+    history = subprocess.run(
+        inside.command(sys.executable, "-m", "wstune", "history", "--state-dir", str(state), "--format", "json"),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "container" in history.stdout
+
+
+def test_a_long_hold_stays_flat(inside: Namespace) -> None:
+    """PINGs and talk for a while: no worker's memory grows with time."""
+    process = start(inside, "host", "-n", "2000", "--hold", "12", "--talkers", "3", "--message-rate", "20")
+    sizes: list[int] = []
+
+    def private() -> int:
+        total = 0
+        for pid in inside.processes():
+            try:
+                text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+            except OSError:
+                continue
+            total += sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("Private_"))
+        return total
+
+    import time
+
+    time.sleep(5)
+    for _ in range(6):
+        sizes.append(private())
+        time.sleep(1)
+    _, report = finish(process)
+    assert report["verdict"] == "confirmed", report["sentences"]
+    talk: dict[str, Any] = report["talk"]
+    assert talk["messages"] > 100
+    assert talk["delivered"] == talk["expected"]
+    assert max(sizes) - sizes[0] < 4096, sizes  # KiB
+
+
+def test_a_baseline_is_compared(tmp_path: Path, inside: Namespace) -> None:
+    """An earlier report and this one, side by side; a file that is none is one sentence."""
+    first, second = tmp_path / "a.json", tmp_path / "b.txt"
+    program = [sys.executable, "-m", "wstune", "verify", "host", "-n", "300", "--hold", "0"]
+    for arguments in (["--format", "json", "-o", str(first)], ["--baseline", str(first), "-o", str(second)]):
+        done = subprocess.run(
+            inside.command(*program, *arguments), cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+    assert json.loads(first.read_text())["reached"] == 300
+    text = second.read_text()
+    assert f"compared with {first}" in text
+    assert all(len(line) <= 80 for line in text.splitlines() if "compared with" not in line)
