@@ -52,7 +52,9 @@ def test_what_a_profile_asks_of_a_process(demands: list[tuple[str, int]], expect
 def test_a_login_gets_at_least_what_it_has(demand: int, already: tuple[int, int], line: str | None) -> None:
     """A line of ours never lowers a login's limit, and never asks for more than nr_open."""
     some = asks(("nofile", demand))
-    drawn = with_limit_file(Plan("test", ()), some, "limits", "alice", NEVER_SET, MACHINE, Bounds(1048576, already))
+    drawn = with_limit_file(
+        Plan("test", ()), some, "limits", "alice", NEVER_SET, MACHINE, Bounds(1048576, already, already)
+    )
     if line is None:
         assert not drawn.files
         return
@@ -63,7 +65,9 @@ def test_a_login_gets_at_least_what_it_has(demand: int, already: tuple[int, int]
 def test_a_limit_above_nr_open_is_refused() -> None:
     """It would lock the user out (linux-pam#353)."""
     some = asks(("nofile", 2000000))
-    drawn = with_limit_file(Plan("test", ()), some, "limits", "alice", NEVER_SET, MACHINE, Bounds(1048576, SYSTEMD))
+    drawn = with_limit_file(
+        Plan("test", ()), some, "limits", "alice", NEVER_SET, MACHINE, Bounds(1048576, SYSTEMD, SYSTEMD)
+    )
     assert not drawn.files
     assert [change.refusal for change in drawn.refused] == [Refusal.GUARD]
 
@@ -73,8 +77,9 @@ def test_another_profile_that_finds_it_done_holds_on_to_it() -> None:
     entries = (("alice", "70000 524288", ""),)
     present = Present(NEVER_SET.path, render("limits", entries, MACHINE), entries, frozenset({"one"}))
     some = asks(("nofile", 70000))
+    done = Bounds(1048576, (70000, 524288), (70000, 524288))
     for profile, count in (("one", 0), ("two", 1)):
-        drawn = with_limit_file(Plan(profile, ()), some, "limits", "alice", present, MACHINE, Bounds(1048576, SYSTEMD))
+        drawn = with_limit_file(Plan(profile, ()), some, "limits", "alice", present, MACHINE, done)
         assert len(drawn.files) == count
         assert all(file.before == file.after for file in drawn.files)
 
@@ -83,7 +88,9 @@ def test_the_file_of_a_lost_journal_is_added_to() -> None:
     """What it says is kept, although no transaction tells of it any more."""
     present = Present(NEVER_SET.path, render("limits", (("bob", "1 2", ""),), MACHINE), ())
     some = asks(("nofile", 70000))
-    drawn = with_limit_file(Plan("test", ()), some, "limits", "alice", present, MACHINE, Bounds(1048576, SYSTEMD))
+    drawn = with_limit_file(
+        Plan("test", ()), some, "limits", "alice", present, MACHINE, Bounds(1048576, SYSTEMD, SYSTEMD)
+    )
     own = read_own(drawn.files[0].after)
     assert own is not None
     assert [entry[0] for entry in own.entries] == ["alice", "bob"]
@@ -108,14 +115,33 @@ def test_a_key_that_comes_with_a_module_is_said_to() -> None:
     assert "-net.netfilter.nf_conntrack_max = 9" in drawn.files[0].after
 
 
-def test_the_highest_limit_that_may_count_for_a_user() -> None:
-    """His own lines, everyone's and any group's; not another user's."""
-    text = """
-alice soft nofile 100
+LIMITS = """
 *     hard nofile 3000
 @ws   -    nofile 2000
 bob   -    nofile 999999
 # alice hard nofile 88888
 alice hard nproc 77777
 """
-    assert login_limits([ConfigFile("/etc/security/limits.conf", text)], "alice") == (2000, 3000)
+
+
+@pytest.mark.parametrize(
+    ("text", "soft", "hard"),
+    [
+        pytest.param("", (1024, 1024), (524288, 524288), id="what process 1 has"),
+        pytest.param("* soft nofile 5", (5, 5), (524288, 524288), id="everyone's"),
+        pytest.param(LIMITS, (1024, 2000), (2000, 3000), id="a group's line may count or not"),
+        pytest.param(LIMITS + "alice soft nofile 100", (100, 100), (2000, 3000), id="his own"),
+        pytest.param("alice - nofile 7\nalice - nofile 9\n@ws - nofile 5", (9, 9), (9, 9), id="his own last one"),
+    ],
+)
+def test_the_limits_of_a_users_logins(text: str, soft: tuple[int, int], hard: tuple[int, int]) -> None:
+    """(for sure, at most) by limits.conf(5)."""
+    assert login_limits([ConfigFile("/etc/security/limits.conf", text)], "alice", SYSTEMD) == (soft, hard)
+
+
+def test_a_login_that_is_held_down_is_raised_to_what_is_needed_and_no_further() -> None:
+    """Although process 1 has more."""
+    some = asks(("nofile", 70000))
+    bounds = Bounds(1048576, (500, 600), (500, 600))
+    drawn = with_limit_file(Plan("test", ()), some, "limits", "alice", NEVER_SET, MACHINE, bounds)
+    assert "alice hard nofile 70000" in drawn.files[0].after

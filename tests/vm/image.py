@@ -29,7 +29,7 @@ LIBRARIES = (
 )  # fmt: skip
 """What wstune imports, by the names in site-packages; one that is not there is not needed."""
 
-VERSION = "2"
+VERSION = "3"
 """Raised when what is built changes, so that an old image is not used."""
 
 AGENT = r"""#!/bin/sh
@@ -112,6 +112,7 @@ def _configure(tree: Path) -> None:
         (tree / "etc/systemd/system" / name).write_text(text)
         if not (wants / name).is_symlink():
             (wants / name).symlink_to(f"/etc/systemd/system/{name}")
+    (tree / "etc/security/limits.d/10-alice.conf").write_text("alice soft nofile 500\nalice hard nofile 600\n")
     (tree / "opt/tools").mkdir(parents=True, exist_ok=True)
     if "alice:" not in (tree / "etc/passwd").read_text():
         _run("chroot", str(tree), "useradd", "--create-home", "--shell", "/bin/sh", "alice")

@@ -72,7 +72,7 @@ class Machine:
                     raise
                 time.sleep(0.1)
         self._heard = ""
-        self._wait(re.compile("@@ready"), _BOOT_SECONDS)
+        self._wait(re.compile("@@ready\r?\n"), _BOOT_SECONDS)
 
     def run(self, script: str, seconds: float = 120.0) -> Answer:
         """Run a shell script as root; `w` is wstune."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from wstune.actions.check import run_check
-from wstune.actions.overrides import SYSTEMD_DEFAULT, login_floor, with_overrides
+from wstune.actions.overrides import SYSTEMD_DEFAULT, login_bounds, with_overrides
 from wstune.actions.place import here
 from wstune.errors import ApplyError, PrivilegeError, RollbackError, UsageError
 from wstune.host import kernel, live_limits, own_files, rlimits, systemd, trust, users
@@ -100,15 +100,16 @@ def prepare(options: ApplyOptions, host: Host) -> Prepared:
         drawn = replace(drawn, notes=(*drawn.notes, *_abilities(report.host)))
     nr_open = nr_open_after(drawn, circumstances.nr_open)
     if options.user is not None:
-        bounds = Bounds(nr_open, login_floor(host, options.user, options.etc_root))
+        bounds = login_bounds(host, options.user, options.etc_root, nr_open)
         drawn = with_limit_file(drawn, report.findings, "limits", options.user, present(LIMITS_FILE), machine, bounds)
     if options.unit is not None:
         unit = options.unit if "." in options.unit else f"{options.unit}.service"
-        bounds = Bounds(nr_open, _unit_limits(options, unit))
+        limits = _unit_limits(options, unit)
+        bounds = Bounds(nr_open, limits, limits)
         file = present(UNIT_FILE.format(unit=unit))
         drawn = with_limit_file(drawn, report.findings, "unit", unit, file, machine, bounds)
     drawn = replace(drawn, files=tuple(with_overrides(file, options.etc_root) for file in drawn.files))
-    written = {change.path for change in drawn.files}
+    written = {file.path for file in drawn.files}
     return Prepared(drawn, report, tuple(file.path for file in files if file.foreign and file.path in written))
 
 

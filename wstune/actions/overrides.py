@@ -9,6 +9,7 @@ from wstune.host.config_files import conf_files
 from wstune.host.files import Root
 from wstune.host.host import Host
 from wstune.model import FileChange
+from wstune.tuning.plan_files import Bounds
 from wstune.tuning.precedence import (
     SYSCTL_CONF,
     SYSCTL_DIRECTORIES,
@@ -41,17 +42,15 @@ def with_overrides(file: FileChange, etc_root: str) -> FileChange:
     return replace(file, overridden=tuple(overridden))
 
 
-def login_floor(host: Host, user: str, etc_root: str) -> tuple[int, int]:
-    """(soft, hard) nofile below which a line for the user's logins would lower them.
+def login_bounds(host: Host, user: str, etc_root: str, nr_open: int | None) -> Bounds:
+    """What holds for a line of the user's logins.
 
     pam_limits starts from the limits of process 1; in an image, whose systemd does not run, from its default for them.
     """
     files = [ConfigFile(*pair) for pair in conf_files(Root(etc_root), LIMITS_PLACES)]
-    soft, hard = login_limits(files, user)
     first = rlimits.nofile(host.root, 1) if etc_root == "/" else SYSTEMD_DEFAULT
-    if isinstance(first, tuple):
-        soft, hard = max(soft, first[0]), max(hard, first[1])
-    return soft, hard
+    soft, hard = login_limits(files, user, first if isinstance(first, tuple) else (0, 0))
+    return Bounds(nr_open, (soft.floor, hard.floor), (soft.sure, hard.sure))
 
 
 def _override(style: str, others: list[ConfigFile], own: str, key: str) -> Override | None:

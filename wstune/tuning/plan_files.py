@@ -96,12 +96,12 @@ def with_limit_file(
     key = name if style == "limits" else "LimitNOFILE"
     had = present.entries.get(key)
     floor = tuple(map(int, had[1].split())) if had else (0, 0)
-    floor = (max(floor[0], bounds.already[0]), max(floor[1], bounds.already[1]))
+    floor = (max(floor[0], bounds.floor[0]), max(floor[1], bounds.floor[1]))
     if bounds.nr_open is not None:
         floor = (min(floor[0], bounds.nr_open), min(floor[1], bounds.nr_open))
     soft, hard = max(demand[0], floor[0]), max(demand[1], floor[1])
     when = "at the next login" if style == "limits" else f"at a restart of {name}"
-    if (soft, hard) == floor:
+    if bounds.sure[0] >= demand[0] and bounds.sure[1] >= demand[1]:
         if had is None or plan.profile in present.profiles:
             return plan
         return _with(plan, style, present, {key: had}, machine, when)  # another profile's; from now on ours too
@@ -125,10 +125,17 @@ def with_limit_file(
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What holds a persisted file limit: fs.nr_open after the plan, and (soft, hard) that it is already."""
+    """What holds a persisted file limit.
+
+    Attributes:
+        nr_open: fs.nr_open after the plan.
+        floor: (soft, hard) below which a line of ours would lower it.
+        sure: (soft, hard) that it is already, whatever happens.
+    """
 
     nr_open: int | None
-    already: tuple[int, int]
+    floor: tuple[int, int]
+    sure: tuple[int, int]
 
 
 def nofile_demand(findings: Sequence[Finding]) -> tuple[int, int] | None:

@@ -69,18 +69,31 @@ def unit_override(files: Sequence[ConfigFile], own: str) -> Override | None:
     return _later(files, own, re.compile(r"\s*LimitNOFILE\s*=\s*(.*?)\s*$"))
 
 
-def login_limits(files: Sequence[ConfigFile], user: str) -> tuple[int, int]:
-    """The highest (soft, hard) nofile that limits.conf and limits.d give to the user, to everyone or to any group.
+class LoginLimit(NamedTuple):
+    """One limit of a user's logins: what it is for sure, and what it may be, when a group's line may count for him."""
 
-    More than one of them may count for him; none may be lowered by a line of ours.
+    sure: int
+    floor: int
+
+
+def login_limits(files: Sequence[ConfigFile], user: str, first: tuple[int, int]) -> tuple[LoginLimit, LoginLimit]:
+    """(soft, hard) nofile of the user's logins, by limits.conf and limits.d in the order of `files` (limits.conf(5)).
+
+    His own last line counts, else one for a group, else one for `*`, else what process 1 has (`first`). A group's line
+    may count or not, as who is in it is not looked at.
     """
-    pattern = re.compile(
-        rf"^\s*(?:{re.escape(user)}|\*|[@%]\S+)\s+(soft|hard|-)\s+nofile\s+(\d{{1,18}})\s*$", re.MULTILINE
-    )
-    found = [(kind, int(number)) for file in files for kind, number in pattern.findall(file.text)]
-    soft = max((number for kind, number in found if kind != "hard"), default=0)
-    hard = max((number for kind, number in found if kind != "soft"), default=0)
-    return soft, hard
+    return _login_limit(files, user, "soft", first[0]), _login_limit(files, user, "hard", first[1])
+
+
+def _login_limit(files: Sequence[ConfigFile], user: str, kind: str, first: int) -> LoginLimit:
+    pattern = re.compile(rf"^\s*(\S+)\s+(?:{kind}|-)\s+nofile\s+(\d{{1,18}})\s*$", re.MULTILINE)
+    lines = [(who, int(number)) for file in files for who, number in pattern.findall(file.text) if who[0] != "#"]
+    own = [number for who, number in lines if who == user]
+    if own:
+        return LoginLimit(own[-1], own[-1])
+    groups = [number for who, number in lines if who[0] in "@%"]
+    present = ([number for who, number in lines if who == "*" and user != "root"] or [first])[-1]
+    return LoginLimit(min(present, *groups), max(present, *groups)) if groups else LoginLimit(present, present)
 
 
 def normalised(key: str) -> str:
