@@ -9,7 +9,7 @@ BIN = $(VENV)/bin
 RUN = $(BIN)/python -m
 CONTENTS = pyproject.toml constraints.txt
 
-.PHONY: verify test lint bench-open bench-million bench-two-million bench-peers bench-check clean
+.PHONY: verify test test-crash test-vm lint bench-open bench-million bench-two-million bench-peers bench-check clean
 .DELETE_ON_ERROR:
 
 verify: $(VENV)/.ready
@@ -17,6 +17,14 @@ verify: $(VENV)/.ready
 
 test: lint
 	@$(RUN) pytest $(ARGS)
+
+# apply and rollback killed, and let fail, at every step; prints how many were survived. Needs strace and namespaces.
+test-crash: $(VENV)/.ready-dev
+	@WSTUNE_REQUIRE=strace,netns $(RUN) pytest -q -s tests/crash $(ARGS)
+
+# A Debian with systemd whose power is cut. Needs root, qemu, debootstrap, e2fsprogs; the first run downloads Debian.
+test-vm: $(VENV)/.ready-dev
+	@WSTUNE_REQUIRE=qemu,root $(RUN) pytest -q -s tests/vm $(ARGS)
 
 lint: $(VENV)/.ready-dev
 	@$(RUN) ruff format --check --quiet .
