@@ -53,7 +53,7 @@ class ServeOptions:
     frame_deadline: float = 30.0
     idle: int = 0
     rate: int = 100
-    deliveries: int = 100_000
+    deliveries: int = 50_000
     origins: tuple[str, ...] = ()
     expose_metrics: bool = False
     access_log: bool = False

@@ -16,11 +16,11 @@ SMALL_ROOM = 64
 """Messages to at most so many count towards the budget of deliveries, but do not wait for it: who floods a large room
 must not silence the small ones."""
 TICK = 1.0
-_RESUME_SECONDS = 0.01
+_RESUME_SECONDS = 0.005
 _BUS_HIGH = 4 * 1024 * 1024
 """Bytes on their way to the other workers from which on nobody may say more."""
 _SLICE = 2048
-_BURST_NS = 10**8  # of the budget of deliveries
+_BURST_NS = 10**7  # of the budget of deliveries: what is spread out leaves room for others in between
 
 
 class Talk(Fanout):

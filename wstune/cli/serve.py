@@ -49,7 +49,7 @@ def serve(
     deliveries: Annotated[
         str,
         typer.Option(metavar="N", help="Frames a second to all clients together: more messages wait; 0: no bound."),
-    ] = "100k",
+    ] = "50k",
     origin: Annotated[
         list[str] | None,
         typer.Option(metavar="ORIGIN", help="Let pages of this origin connect too; * lets all. Repeatable."),
