@@ -17,11 +17,13 @@ import typer
 from typer.core import TyperGroup
 
 from wstune import __version__
+from wstune.cli.groups import EXAMPLES, grouped, shortened
 from wstune.cli.output import close_quietly, plain, print_error
 from wstune.errors import UsageError, WstuneError
 
 if TYPE_CHECKING:
     from typer._click import Command, Context
+    from typer._click.formatting import HelpFormatter
 
 VERBS = {
     "check": "check",
@@ -59,6 +61,26 @@ class Verbs(TyperGroup):
         importlib.import_module(f"wstune.cli.{VERBS[cmd_name]}").register(app)
         return typer.main.get_group(app).commands[cmd_name]
 
+    def format_commands(self, ctx: Context, formatter: HelpFormatter) -> None:
+        width = max(map(len, VERBS))
+        for heading, names in grouped(VERBS).items():
+            commands = [(name, command) for name in names if (command := self.get_command(ctx, name))]
+            room = formatter.width - 6 - width
+            with formatter.section(heading):
+                formatter.write_dl(
+                    [
+                        (name.ljust(width), shortened(command.get_short_help_str(400), room))
+                        for name, command in commands
+                    ]
+                )
+
+    def format_epilog(self, ctx: Context, formatter: HelpFormatter) -> None:
+        with formatter.section("Examples"):
+            for command, words in EXAMPLES:
+                formatter.write_text(f"$ {command}")
+                with formatter.indentation():
+                    formatter.write_text(words)
+
     def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
         command = self.get_command(ctx, args[0])
         if command is None:
@@ -67,9 +89,7 @@ class Verbs(TyperGroup):
 
 
 # Without rich: its help is prettier, and costs 0.1 s.
-_app = typer.Typer(
-    cls=Verbs, rich_markup_mode=None, add_completion=False, context_settings={"help_option_names": ["-h", "--help"]}
-)
+_app = typer.Typer(cls=Verbs, rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
 
 
 def _print_version(wanted: bool) -> None:
