@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from wstune.host.files import Root
 from wstune.readiness.next_boot import Boot
-from wstune.readiness.sysctl_d import CONF, DIRECTORIES, ConfigFile
+from wstune.readiness.sysctl_d import CONF, DIRECTORIES, ConfigFile, in_order
 
 MODULE_DIRECTORIES = (
     "/etc/modules-load.d",
@@ -102,10 +102,9 @@ def _early_modules(root: Root) -> Iterable[str]:
         name, _, value = option.partition("=")
         if name.replace("-", "_") == "modules_load":
             yield from value.replace("-", "_").split(",")
-    for directory in MODULE_DIRECTORIES:
-        for file in conf_files(root, directory):
-            lines = (line.strip() for line in (file.text or "").splitlines())
-            yield from (line.replace("-", "_") for line in lines if line and line[0] not in "#;")
+    for file in in_order(file for directory in MODULE_DIRECTORIES for file in conf_files(root, directory)):
+        lines = (line.strip() for line in (file.text or "").splitlines())
+        yield from (line.replace("-", "_") for line in lines if line and line[0] not in "#;")
     if any(_sets_on_load(text) for text in _rules(root)):
         yield CONNTRACK
 

@@ -17,6 +17,9 @@ from wstune.values import Kind, Value, parse
 OWN = "the kernel's own value"
 """Source of a value that no file sets."""
 
+REFUSES = "the kernel refuses"
+"""Begins the `why` of a line that has no effect."""
+
 _CONNTRACK = "nf_conntrack"
 RAISES_ONLY = ">"
 """Before the text of a Hold: it is written only over something smaller."""
@@ -95,19 +98,18 @@ def _decided(
     own_value = _parsed(tunable, own)
     # systemd writes a key once, globs and other names of it aside; procps each line: the last that is taken stays.
     result, refused = _last(tunable, main)
-    remark = f"the kernel refuses {_quoted(refused.text)} ({refused.source})" if refused else ""
+    remark = f"{REFUSES} {_quoted(refused.text)} ({refused.source})" if refused else ""
     result = before = result or (Persisted(own_value, OWN) if own_value else None)
     managers, guesses = [], False
     for hold in holds:
         after = _held(tunable, hold, result)
         guesses = guesses or after is None
-        if after is None or after is not result:
-            where = "" if after else f" ({hold.source})"
-            managers.append(f"{hold.who} sets it {hold.when}{where}")
-        if after is not None and after is not result:
+        if after is None:
+            managers.append(f"{hold.who} sets it {hold.when} ({hold.source})")
+        elif after is not result:
+            if result is None or after.source != result.source:
+                managers.append(f"{hold.who} sets it {hold.when}{_over(before, after)}")
             result = after
-            if before is not None and before.source != OWN and not _same(before.value, after.value):
-                managers[-1] += f", over the {before.value.raw} of {before.source}"
     doubts = list(_doubts(tunable, bool(main), bool(main or other), boot, unread))
     if result is not None and result.value.kind is not tunable.kind:
         doubts.append(f"{result.source} sets only its first numbers")
@@ -120,7 +122,7 @@ def _decided(
         persisted=result,
         by_procps=other_result if differs else None,
         settled=not (doubts or guesses),
-        why="; ".join(filter(None, [*doubts, remark])),
+        why="; ".join(filter(None, [remark, *doubts])),
         managers=tuple(managers),
     )
 
@@ -132,6 +134,13 @@ def _doubts(tunable: Tunable, set_: bool, set_by_any: bool, boot: Boot, unread: 
         yield "nf_conntrack may not be there yet when sysctls are read: no modules-load.d file names it"
     if unread:
         yield f"{unread[0]} could not be read"
+
+
+def _over(before: Persisted | None, after: Persisted) -> str:
+    """What a file says, which a program does not leave so."""
+    if before is None or before.source == OWN or _same(before.value, after.value):
+        return ""
+    return f", over the {before.value.raw} of {before.source}"
 
 
 def _last(tunable: Tunable, writes: Sequence[Write]) -> tuple[Persisted | None, Write | None]:

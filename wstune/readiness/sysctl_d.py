@@ -18,6 +18,7 @@ from typing import NamedTuple
 DIRECTORIES = ("/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d", "/lib/sysctl.d")
 """First the one that counts. The last is a directory of its own only where /lib is not a link to /usr/lib."""
 
+_PLACES = [place.rpartition("/")[0] for place in DIRECTORIES]
 CONF = "/etc/sysctl.conf"
 NAMES_OF = {"net/nf_conntrack_max": "net/netfilter/nf_conntrack_max"}
 """A second name of a value, and the name by which the catalogue knows it (nf_conntrack_standalone.c)."""
@@ -113,15 +114,15 @@ def _paths(keys: Iterable[str]) -> dict[str, str]:
 
 
 def _systemd_files(files: Sequence[ConfigFile]) -> list[ConfigFile]:
-    return _in_order(file for file in files if not file.name.startswith("."))
+    return in_order(file for file in files if not file.name.startswith("."))
 
 
 def _procps_files(files: Sequence[ConfigFile]) -> list[ConfigFile]:
-    return [*_in_order(files), *(file for file in files if file.path == CONF)]
+    return [*in_order(files), *(file for file in files if file.path == CONF)]
 
 
-def _in_order(files: Iterable[ConfigFile]) -> list[ConfigFile]:
-    """The first of each name, by name."""
+def in_order(files: Iterable[ConfigFile]) -> list[ConfigFile]:
+    """Of files with one name the first directory's, sorted by name; without /etc/sysctl.conf."""
     first: dict[str, ConfigFile] = {}
     for file in sorted((file for file in files if file.path != CONF), key=_rank):
         first.setdefault(file.name, file)
@@ -129,7 +130,9 @@ def _in_order(files: Iterable[ConfigFile]) -> list[ConfigFile]:
 
 
 def _rank(file: ConfigFile) -> int:
-    return DIRECTORIES.index(file.place) if file.place in DIRECTORIES else len(DIRECTORIES)
+    """Of its directory. modules-load.d(5) and others have the same ones."""
+    place = file.place.rpartition("/")[0]
+    return _PLACES.index(place) if place in _PLACES else len(_PLACES)
 
 
 def _systemd_lines(files: Iterable[ConfigFile]) -> Iterator[_Line]:

@@ -11,6 +11,7 @@ from wstune.model import (
     Severity,
 )
 from wstune.readiness.compare import demanded_value
+from wstune.readiness.next_boot import REFUSES
 from wstune.report.terminal_host import capacity_lines, costs_text, hit_lines, limits_table
 from wstune.report.words import (
     BOLD,
@@ -66,7 +67,7 @@ def check_text(report: CheckReport, *, color: bool, width: int = 80) -> str:
                 lines += _finding_lines(finding, paint(f"{mark:<4}", code, color), verbatim, width)
     lines += _between(report, color, width)
     if report.hits:
-        lines += ["", paint("already met since boot", BOLD, color), *hit_lines(report.hits, width)]
+        lines += ["", paint("this host has already hit, since boot", BOLD, color), *hit_lines(report.hits, width)]
     if report.limits:
         lines += ["", paint("whose limits", BOLD, color), *limits_table(report.limits, width)]
     lines += ["", paint("capacity as it is", BOLD, color)]
@@ -87,7 +88,10 @@ def _between(report: CheckReport, color: bool, width: int) -> list[str]:
     if not report.invariants:
         return []
     amiss = [finding for finding in report.invariants if finding.outcome is not Outcome.PASS]
-    lines = ["", paint(f"between limits ({len(report.invariants) - len(amiss)} of {len(report.invariants)} hold)", BOLD, color)]
+    lines = [
+        "",
+        paint(f"between limits ({len(report.invariants) - len(amiss)} of {len(report.invariants)} hold)", BOLD, color),
+    ]
     for finding in amiss:
         lines += _finding_lines(finding, paint(f"{'WARN':<4}", YELLOW, color), False, width)
     return lines if amiss else []
@@ -125,7 +129,7 @@ def _boot_sentences(finding: Finding) -> list[str]:
         said.append(f"after `sysctl --system`: {value_text(other.value)}, from {other.source}")
     if survives is not True:
         said += finding.managers
-        if finding.boot_note and said:
+        if finding.boot_note and (said or finding.boot_note.startswith(REFUSES)):
             said.append(finding.boot_note)
     return said
 
