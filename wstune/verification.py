@@ -115,6 +115,19 @@ class Talk:
 
 
 @dataclass(frozen=True, slots=True)
+class Steps:
+    """What the sessions of a scenario did: `said` messages; `heard`, those that they expected; `ended`, sessions that
+    closed by themselves; `unfinished`, sessions that had steps left at the end; `answer_ms` from beginning to expect a
+    message to hearing it."""
+
+    said: int
+    heard: int
+    ended: int
+    unfinished: int
+    answer_ms: Percentiles | None
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
     """Bytes per connection, None where the host does not let it be read.
 
@@ -166,6 +179,35 @@ class Wall:
     fix: str
 
 
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """One load machine of a cluster.
+
+    Attributes:
+        share, opened, failed, lost: connections that it was to open, had open, could not open, and lost.
+        rate: opened a second, by its own last upgrade since the common start. upgrade_ms: as in OpenPhase.
+        room, binds: connections that it was found to have room for beforehand, and by which limit (empty: none known).
+        cpu: share of its CPU time that the burst took while opening, 0 to 1; None where it was not measured.
+        clock_ms: how far its wall clock is ahead of the head's; start_ms: to how much the common start is known there.
+        gone: why it counts as lost; empty when it was there to the end.
+    """
+
+    name: str
+    address: str
+    share: int
+    opened: int
+    failed: int
+    lost: int
+    rate: float
+    upgrade_ms: Percentiles | None
+    room: int | None
+    binds: str
+    cpu: float | None
+    clock_ms: float
+    start_ms: float
+    gone: str = ""
+
+
 EXIT_CODES = {"confirmed": 0, "missed": 1, "inconclusive": 3}
 """The verdicts of a burst, and the exit code of each."""
 
@@ -197,3 +239,6 @@ class VerifyReport:
     pings: Pings | None = None
     talk: Talk | None = None
     close: Close | None = None
+    scenario: Steps | None = None
+    machines: tuple[Machine, ...] = ()
+    """Those of a cluster that made the load; none when this host did."""

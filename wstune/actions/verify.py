@@ -11,13 +11,15 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
+from wstune.actions import verify_scenario
 from wstune.actions.verify_report import Shown, report_of
 from wstune.actions.verify_target import HOST, Target
 from wstune.burst import budget, canary
-from wstune.burst.pacing import split
 from wstune.burst.ports import loopback_sources
 from wstune.burst.process import Burst, Event
+from wstune.burst.scenario import Scenario
 from wstune.errors import InconclusiveError, UsageError
 from wstune.host import cgroup, counters, guard, memory, processes, rlimits
 from wstune.host.host import Host
@@ -54,7 +56,9 @@ class VerifyOptions:
         phases: (rate, rate at the end, count) to pace by; empty: as fast as it goes. poisson: arrivals at random.
         fanouts: messages to everybody. talkers, message_rate, message_size: chat while holding.
         close: `rst`, `graceful`, or empty: by reset towards our own server, else with the closing handshake.
-        headers: of the request, each ended by CRLF.
+        headers: of the request, each ended by CRLF. subprotocols: of which the server must choose one. origin: empty:
+            none.
+        scenario: what to do; None: connect and hold. hold: None: as the scenario says.
     """
 
     connections: int | None = None
@@ -75,6 +79,9 @@ class VerifyOptions:
     message_size: int = 64
     close: str = ""
     headers: str = ""
+    subprotocols: tuple[str, ...] = ()
+    origin: str = ""
+    scenario: Scenario | None = None
     time_limit: float = 3600.0
 
 
@@ -91,10 +98,21 @@ class Progress:
     rate: float = 0.0
     available_bytes: int | None = None
     note: str = ""
+    machines: tuple[tuple[str, int, int, str], ...] = ()
+    """Of a cluster: (name, open, its share, why it was lost) of each."""
+
+
+class Driver(Protocol):
+    """What carries out a burst: a coordinator here (burst.process.Burst), or a fleet of them (burst.fleet)."""
+
+    def do(self, verb: str, **arguments: Any) -> Event: ...
+    def wait_for(self, name: str) -> Event: ...
+    def watch(self, seconds: float) -> None: ...
+    def end(self) -> None: ...
 
 
 @dataclass(slots=True)
-class _Run:
+class Run:
     """A burst under way."""
 
     options: VerifyOptions
@@ -123,6 +141,7 @@ class _Run:
                 seconds,
                 max(0.0, rate),
                 guard.available_bytes(),
+                machines=tuple(event.get("machines", ())),
             )
         )
 
@@ -142,8 +161,12 @@ def run(options: VerifyOptions, on_progress: Callable[[Progress], None], host: H
     planned, remarks = plan(options, room)
     note = budget.sentence(planned, room, ours=options.target.ours)
     shown = Shown(budget=planned, room=room, target=options.target, remarks=[note, *remarks])
+    shown.closes = options.scenario is not None and options.scenario.closes
+    shown.scripted = options.scenario is not None
     on_progress(Progress("start", planned.connections, note=note))
-    _drive(_Run(options, shown, on_progress, host))
+    state = Run(options, shown, on_progress, host)
+    state.baseline = baseline(host)
+    drive(state, Burst(coordinator_plan(state), state.event), _open)
     return report_of(shown)
 
 
@@ -169,10 +192,13 @@ def room_of(host: Host) -> budget.Room:
     )
 
 
-def plan(options: VerifyOptions, room: budget.Room) -> tuple[budget.Budget, list[str]]:
-    """The budget of a run, and what has to be said about it. Raises InconclusiveError when it does not fit."""
-    wanted = options.connections or default_connections(options)
-    both_ends = options.target.ours
+def plan(options: VerifyOptions, room: budget.Room, *, server_only: bool = False) -> tuple[budget.Budget, list[str]]:
+    """The budget of a run, and what has to be said about it. Raises InconclusiveError when it does not fit.
+
+    `server_only`: the load is made on other machines.
+    """
+    wanted = verify_scenario.wanted(options) or default_connections(options)
+    both_ends = options.target.ours and not server_only
     try:
         planned = budget.plan(wanted, room, options.processes, both_ends=both_ends)
         if planned.fits >= wanted or options.force:
@@ -183,7 +209,7 @@ def plan(options: VerifyOptions, room: budget.Room) -> tuple[budget.Budget, list
             ]
     except ValueError as error:
         raise InconclusiveError(f"no burst fits this process: {error}", "raise nofile; see: wstune check") from None
-    ends = "with both ends on this host" if both_ends else "at the generator's end"
+    ends = "with both ends on this host" if both_ends else f"at the {'server' if server_only else 'generator'}'s end"
     raise InconclusiveError(
         f"{wanted:,} connections do not fit: {planned.binds} here has room for {planned.fits:,} {ends}; "
         "nothing was opened",
@@ -198,11 +224,9 @@ def default_connections(options: VerifyOptions) -> int:
     return load(options.profile, profile_dirs=options.profile_dirs).variables["connections"]
 
 
-def _drive(state: _Run) -> None:
-    """Run the burst to its end, or to the first thing that ends it. Leaves no process behind."""
+def drive(state: Run, burst: Driver, begin: Callable[[Driver, Run], None]) -> None:
+    """Run the burst to its end, or to the first thing that ends it. Leaves no process behind. `begin` opens."""
     options, shown, host = state.options, state.shown, state.host
-    state.baseline = _baseline(host)
-    burst = Burst(_coordinator_plan(state), state.event)
     try:
         try:
             ready = burst.wait_for("ready")
@@ -211,7 +235,7 @@ def _drive(state: _Run) -> None:
                 state.witness = canary.start(f"ws://{options.target.address}:{shown.port}/rooms/canary")
                 state.enter("start", "before")
                 time.sleep(_CANARY_SECONDS)
-            _open(burst, state)
+            begin(burst, state)
             _use(burst, state)
         except KeyboardInterrupt:
             shown.interrupted = True
@@ -229,7 +253,7 @@ def _drive(state: _Run) -> None:
         shown.counters = counters.growth(state.baseline["counters"], counters.snapshot(host.root))
 
 
-def _open(burst: Burst, state: _Run) -> None:
+def _open(burst: Driver, state: Run) -> None:
     shown, host = state.shown, state.host
     state.enter("open", "while")
     state.baseline["slab"] = memory.socket_slab_bytes(
@@ -246,13 +270,14 @@ def _open(burst: Burst, state: _Run) -> None:
     shown.memory = _memory(host, state, opened)
 
 
-def _use(burst: Burst, state: _Run) -> None:
+def _use(burst: Driver, state: Run) -> None:
     """Hold; within the hold ping everybody, say something to everybody, let some talk, ping again at the end."""
     options, shown = state.options, state.shown
     if not shown.opened["open"]:
         return
     started = time.monotonic()
-    _ping(burst, state)
+    if not shown.closes:  # who may leave at any time, need not answer
+        _ping(burst, state)
     if options.target.fanout:
         state.enter("fanout", "while")
         for _ in range(options.fanouts):
@@ -264,23 +289,32 @@ def _use(burst: Burst, state: _Run) -> None:
         shown.talk["began"] = time.monotonic()
     while (left := options.hold - (time.monotonic() - started)) > 0:
         burst.watch(min(left, PING_EVERY))
-        if left > PING_EVERY:
+        if left > PING_EVERY and not shown.closes:
             _ping(burst, state)
             state.enter("hold", "while")
+    if options.scenario is not None:
+        _finish(burst, options.time_limit - (time.monotonic() - started))
     if options.talkers:
         shown.talk["seconds"] = time.monotonic() - shown.talk["began"]
         burst.do("talk", talkers=0, rate=0, size=0)
-    if options.hold > PING_EVERY:
+    if options.hold > PING_EVERY and not shown.closes:
         _ping(burst, state)
     shown.held_seconds = time.monotonic() - started
 
 
-def _ping(burst: Burst, state: _Run) -> None:
+def _finish(burst: Driver, seconds: float) -> None:
+    """Let the sessions of a scenario come to their ends, at most so long."""
+    until = time.monotonic() + seconds
+    while burst.do("status").get("pending", 0) and time.monotonic() < until:
+        burst.watch(1.0)
+
+
+def _ping(burst: Driver, state: Run) -> None:
     state.enter("ping", "while")
     state.shown.pings.append(burst.do("ping", seconds=_STILL_SECONDS))
 
 
-def _close(burst: Burst, state: _Run) -> None:
+def _close(burst: Driver, state: Run) -> None:
     options, shown = state.options, state.shown
     state.enter("close", "while")
     graceful = options.close == "graceful" or (not options.target.ours and options.close != "rst")
@@ -299,10 +333,11 @@ def _close(burst: Burst, state: _Run) -> None:
     shown.close_seconds += time.monotonic() - began
 
 
-def _coordinator_plan(state: _Run) -> Event:
+def coordinator_plan(state: Run) -> Event:
+    """What the coordinator reads: the whole of it, for one host."""
     options, planned = state.options, state.shown.budget
     target = options.target
-    sources = list(options.sources)
+    sources = list(options.sources or (options.scenario.sources if options.scenario else ()))
     if not sources and target.loopback:
         sources = loopback_sources(planned.sources)
     return {
@@ -310,14 +345,11 @@ def _coordinator_plan(state: _Run) -> Event:
         "target": [target.address, (options.port or 0) if target.ours else target.port],
         "path": target.path,
         "host": target.host_header,
-        "headers": options.headers,
-        "shares": split(planned.connections, planned.generators),
+        **verify_scenario.told(options, planned.connections, planned.generators),
         "sources": sources,
-        "window": PACED_WINDOW if options.phases else WINDOW,
+        "window": PACED_WINDOW if verify_scenario.scenario_of(options).phases else WINDOW,
         "openers": max(2, state.shown.room.cpus),
         "timeout": HANDSHAKE_SECONDS,
-        "phases": options.phases,
-        "poisson": options.poisson,
         "seed": options.seed,
         "reserve_bytes": 0 if options.force else planned.reserve_bytes,
         "reserve_files": 0 if options.force else _RESERVE_FILES,
@@ -326,20 +358,21 @@ def _coordinator_plan(state: _Run) -> Event:
     }
 
 
-def _baseline(host: Host) -> Event:
+def baseline(host: Host) -> Event:
+    """What is read before anything is opened."""
     return {
         "counters": counters.snapshot(host.root),
         "available": memory.meminfo(host.root).get("MemAvailable"),
     }
 
 
-def _memory(host: Host, state: _Run, opened: Event) -> Memory | None:
+def _memory(host: Host, state: Run, opened: Event) -> Memory | None:
     """Bytes per connection, on the way up (freed slabs linger, so the way down would show nothing)."""
     connections, before = opened["open"], state.baseline
     if not connections:
         return None
-    slab = _growth(before["slab"], memory.socket_slab_bytes(host.root))
-    fall = _growth(memory.meminfo(host.root).get("MemAvailable"), before["available"])
+    slab = growth(before["slab"], memory.socket_slab_bytes(host.root))
+    fall = growth(memory.meminfo(host.root).get("MemAvailable"), before["available"])
     server = memory.private_bytes(state.servers) / connections if state.servers else None
     generator = memory.private_bytes(opened["pids"]) / connections
     projected = None
@@ -350,7 +383,7 @@ def _memory(host: Host, state: _Run, opened: Event) -> Memory | None:
     return Memory(server, generator, kernel, available, projected)
 
 
-def _growth(before: int | None, after: int | None) -> int | None:
+def growth(before: int | None, after: int | None) -> int | None:
     """None where it is not known, or shrank: then something else on this host outweighed what was to be measured."""
     if before is None or after is None or after <= before:
         return None

@@ -14,11 +14,13 @@ from wstune.verification import (
     Canary,
     Close,
     Fanout,
+    Machine,
     Memory,
     OpenPhase,
     Percentiles,
     Pings,
     Processes,
+    Steps,
     Talk,
     VerifyReport,
 )
@@ -51,6 +53,12 @@ class Shown:
     canary: Canary | None = None
     interrupted: bool = False
     lost_coordinator: bool = False
+    scripted: bool = False
+    closes: bool = False
+    """Whether there is a scenario, and whether its sessions close by themselves."""
+    machines: tuple[Machine, ...] = ()
+    machines_lost: dict[str, str] = field(default_factory=dict)
+    server_machine: str = ""
 
 
 def report_of(shown: Shown) -> VerifyReport:
@@ -84,19 +92,24 @@ def report_of(shown: Shown) -> VerifyReport:
         pings=_pings(shown.pings),
         talk=_talk(shown, words),
         close=_close(shown),
+        scenario=_steps(shown, words),
+        machines=shown.machines,
     )
 
 
 def _evidence(shown: Shown, words: list[int]) -> Evidence:
     planned, seconds = shown.budget, _seconds(shown)
     reached = max((count for _, count in shown.timeline), default=0)
+    wanted = planned.connections
+    if shown.closes and shown.closed:  # who has closed by itself is not missing
+        wanted = reached + words[tally.FAILED] + max(0, planned.connections - words[tally.STARTED])
     canary = shown.canary
     return Evidence(
-        wanted=planned.connections,
+        wanted=wanted,
         reached=reached,
-        lost=words[tally.LOST],
+        lost=words[tally.LOST] + _lost_with_machines(shown),
         held_seconds=shown.held_seconds,
-        errors=_errors(words, shown.closed),
+        errors=_errors(words, shown),
         counters=shown.counters,
         server_processes=planned.servers if shown.target.ours else 0,
         nofile_each=shown.room.nofile,
@@ -105,6 +118,9 @@ def _evidence(shown: Shown, words: list[int]) -> Evidence:
         fits=planned.fits,
         interrupted=shown.interrupted,
         workers_lost=_workers_lost(shown),
+        machines_lost=shown.machines_lost,
+        machine_cut=_cut_off(shown.machines),
+        server_machine=shown.server_machine,
         cpus=shown.room.cpus,
         server_cpu=shown.server_cpu,
         generator_cpu=shown.generator_cpu,
@@ -136,9 +152,23 @@ def _open_phase(shown: Shown, words: list[int], evidence: Evidence) -> OpenPhase
     )
 
 
-def _errors(words: list[int], closed: Event) -> dict[tuple[str, str, str], int]:
+def _lost_with_machines(shown: Shown) -> int:
+    return sum(machine.lost for machine in shown.machines if machine.gone)
+
+
+def _cut_off(machines: tuple[Machine, ...]) -> str:
+    """The one machine that lost nearly all while the others lost nothing: that is its network, not the server."""
+    losers = [machine for machine in machines if machine.lost]
+    if len(losers) != 1 or len(machines) < 2 or losers[0].lost < 0.9 * losers[0].opened:
+        return ""
+    return f"{losers[0].name} lost {losers[0].lost:,} of its {losers[0].opened:,}, the others none"
+
+
+def _errors(words: list[int], shown: Shown) -> dict[tuple[str, str, str], int]:
     found = {("generator", phase, name): count for (phase, name), count in tally.errors(words).items()}
-    server = closed.get("server", {})
+    if with_machines := _lost_with_machines(shown):
+        found["generator", "hold", "MACHINE-LOST"] = with_machines
+    server = shown.closed.get("server", {})
     if server.get("accept_errors"):
         name = errno.errorcode.get(server["errno"], str(server["errno"]))
         found["server", "accept", name] = server["accept_errors"]
@@ -174,6 +204,18 @@ def _pings(events: list[Event]) -> Pings | None:
 def _close(shown: Shown) -> Close | None:
     closed = shown.closed
     return Close(shown.close_seconds, closed["wanted"], closed["graceful"]) if closed else None
+
+
+def _steps(shown: Shown, words: list[int]) -> Steps | None:
+    if not shown.scripted:
+        return None
+    return Steps(
+        words[tally.SCRIPT_SAID],
+        words[tally.SCRIPT_HEARD],
+        words[tally.ENDED],
+        words[tally.PENDING],
+        _percentiles(words, tally.EXPECT_MS),
+    )
 
 
 def _talk(shown: Shown, words: list[int]) -> Talk | None:

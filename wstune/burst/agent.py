@@ -7,9 +7,12 @@ coordinator, or when the head has cancelled it, is gone, or the worker closes.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import tempfile
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from wstune.burst import budget
@@ -108,13 +111,27 @@ def burst(run: str, topic: str, plan: Event, until: float) -> str:
     host = Host()
     _at_home(plan, host)
     before = counters.snapshot(host.root)
-    started = Burst(plan, relay.latest)
-    _runs[run] = started
-    try:
-        return relay.run(started, host, before)
-    finally:
-        del _runs[run]
-        started.end()
+    with _authority(plan):
+        started = Burst(plan, relay.latest)
+        _runs[run] = started
+        try:
+            return relay.run(started, host, before)
+        finally:
+            del _runs[run]
+            started.end()
+
+
+@contextlib.contextmanager
+def _authority(plan: Event) -> Iterator[None]:
+    """The certificates that the server's is checked by came in the plan as text; they are a file meanwhile."""
+    if not (plan.get("tls") and plan["tls"].get("text")):
+        yield
+        return
+    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
+        file.write(plan["tls"].pop("text"))
+        file.flush()
+        plan["tls"]["ca"] = file.name
+        yield
 
 
 def _at_home(plan: Event, host: Host) -> None:

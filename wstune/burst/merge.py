@@ -16,7 +16,7 @@ def _sum(events: Sequence[Event], name: str) -> int:
 
 def together(events: Sequence[Event]) -> Event:
     """Progress events as one, but for the time."""
-    return {name: _sum(events, name) for name in ("open", "failed", "lost")}
+    return {name: _sum(events, name) for name in ("open", "failed", "lost", "pending", "ended")}
 
 
 def _open(events: Sequence[Event]) -> Event:

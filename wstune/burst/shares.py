@@ -8,8 +8,6 @@ from dataclasses import dataclass
 
 from wstune.burst import tally as t
 
-Phases = list[tuple[float, float, int]]
-
 WHOLE_KERNEL = frozenset(
     (
         "memory",
@@ -81,21 +79,24 @@ def allot(wanted: int, budget: Sequence[int]) -> list[int]:
     return shares
 
 
-def phases_of(phases: Phases, shares: Sequence[int]) -> list[Phases]:
-    """The phases of each machine: all run for as long as the whole, at its share of the rates."""
+def phases_of(phases: Sequence[Sequence[float]], shares: Sequence[int]) -> list[list[list[float]]]:
+    """The phases of each machine: all run for as long as the whole, at its share of the rates.
+
+    A phase is as `burst.scenario.timetable` makes it: rate, rate at the end, count, seconds, whether at random.
+    """
     wanted, done, passed = sum(shares), [0] * len(shares), 0
-    found: list[Phases] = [[] for _ in shares]
-    for first, last, count in phases:
+    found: list[list[list[float]]] = [[] for _ in shares]
+    for first, last, counted, *more in phases:
+        count = int(counted)
         passed += count
         exact = [passed * share / wanted - had for share, had in zip(shares, done, strict=True)]
         own = [max(0, int(part)) for part in exact]
-        by_rest = sorted(range(len(shares)), key=lambda at: own[at] - exact[at])
-        for at in by_rest[: count - sum(own)]:
+        for at in sorted(range(len(shares)), key=lambda at: own[at] - exact[at])[: count - sum(own)]:
             own[at] += 1
         for at, part in enumerate(own):
             done[at] += part
-            if part:
-                found[at].append((first * part / count, last * part / count, part))
+            scale = part / count if part else 1.0
+            found[at].append([first * scale, last * scale, part, *more])
     return found
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wstune.cli import cluster_options as machines
 from wstune.cli import options
 from wstune.cli import verify_options as read
 from wstune.cli.live import progress_line
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from wstune.actions.apply import ApplyOptions, Prepared
     from wstune.actions.verify import Progress, VerifyOptions
     from wstune.actions.verify_target import Target
+    from wstune.burst.cluster_entry import Where
     from wstune.verification import VerifyReport
 
 
@@ -102,6 +104,13 @@ def verify(
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Progress as lines that stay, also in a log.")
     ] = False,
+    hosts: machines.Hosts = None,
+    cluster: machines.ClusterOption = None,
+    serve_on: machines.ServeOn = "",
+    cluster_cert: machines.ClusterCert = "",
+    insecure_cluster: machines.InsecureCluster = False,
+    cluster_root: machines.ClusterRoot = False,
+    remote_python: machines.RemotePython = "",
     profile_dir: options.ProfileDirs = None,
     format_: options.AnyFormat = ReportFormat.TERMINAL,
     output: options.Output = None,
@@ -117,6 +126,9 @@ def verify(
     if around and find_max:
         raise UsageError("--around and --find-max are two different questions", "ask them one after the other")
     check_writable(output)
+    where = machines.where_of(hosts, cluster, serve_on, cluster_cert, insecure_cluster, cluster_root, remote_python)
+    if where is not None and (around or find_max):
+        raise UsageError("--around and --find-max are for one host", "without --hosts and --cluster")
     earlier = _baseline(baseline)
     from wstune.actions.verify import VerifyOptions, default_connections
     from wstune.actions.verify_target import target_of
@@ -150,11 +162,15 @@ def verify(
             applying = _applying(chosen, around, rollback, state_dir)
             earlier, report = _around(chosen, applying, yes, on_progress)
         else:
-            report = _search(chosen, slo, on_progress) if find_max else _run(chosen, on_progress)
+            report = _search(chosen, slo, on_progress) if find_max else _run(chosen, where, on_progress)
     return _deliver(report, chosen, format_, output, started, earlier)
 
 
-def _run(chosen: VerifyOptions, on_progress: Callable[[Progress], None]) -> VerifyReport:
+def _run(chosen: VerifyOptions, where: Where | None, on_progress: Callable[[Progress], None]) -> VerifyReport:
+    if where is not None:
+        from wstune.actions import verify_cluster
+
+        return verify_cluster.run(chosen, where, on_progress)
     from wstune.actions.verify import run
 
     return run(chosen, on_progress)

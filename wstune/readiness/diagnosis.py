@@ -43,6 +43,8 @@ class Evidence:
         stopped_by: the guard that stopped it: a name of KINDS; empty when none did. `stopped_why` is its sentence.
         fits: connections of both ends that the guard's budget allows, when it stopped before so many were open.
         workers_lost: `server` or `generator` → processes that were killed from outside.
+        machines_lost: machine of a cluster → why it counts as lost; machine_cut: the one machine that lost (nearly) all
+            of its connections while all others lost none. server_machine: which of them the server was on.
         server_cpu, generator_cpu: share of the machine's CPU time while opening, 0 to 1; None when not measured.
         rate: connections opened a second.
         ports_each: source ports of one source address; 0 when not known.
@@ -62,6 +64,9 @@ class Evidence:
     fits: int = 0
     interrupted: bool = False
     workers_lost: Mapping[str, int] = field(default_factory=dict)
+    machines_lost: Mapping[str, str] = field(default_factory=dict)
+    machine_cut: str = ""
+    server_machine: str = ""
     cpus: int = 1
     server_cpu: float | None = None
     generator_cpu: float | None = None
@@ -118,11 +123,15 @@ def wall(evidence: Evidence) -> Wall | None:
     """The one limit that bound, or None when nothing did. In order of what says most about the rest."""
     if evidence.interrupted:
         return _wall("interrupted", "", f"{evidence.reached:,} of {evidence.wanted:,} were open until then", evidence)
+    if evidence.machines_lost:
+        return _machine_lost(evidence)
     if evidence.workers_lost:
         return _worker_lost(evidence)
     if evidence.stopped_by:
         why = evidence.stopped_why or KINDS[evidence.stopped_by].meaning
         return _wall(evidence.stopped_by, "generator", f"at {evidence.reached:,} connections: {why}", evidence)
+    if evidence.machine_cut:
+        return _wall("machine-cut-off", "generator", f"{evidence.machine_cut}; {_shortfall(evidence)}", evidence)
     if evidence.short:
         return _from_errors(evidence) or _from_cpu(evidence) or _wall("unexplained", "", _shortfall(evidence), evidence)
     if evidence.fanout_delivered < evidence.fanout_expected:
@@ -156,7 +165,7 @@ def verdict(evidence: Evidence, found: Wall | None) -> tuple[str, tuple[str, ...
 
 def _server_binds(found: Wall, evidence: Evidence) -> bool:
     """Whether the server alone, with the generator elsewhere, would have met this wall before the target."""
-    if found.name == "worker-lost":
+    if found.name in ("worker-lost", "machine-lost"):
         return False  # somebody killed it: that says nothing about what the host holds
     if found.side != "host":
         return found.side == "server"
@@ -244,6 +253,12 @@ def _busy(evidence: Evidence) -> bool:
     server, generator = evidence.server_cpu or 0.0, evidence.generator_cpu or 0.0
     alone = server * evidence.cpus / evidence.server_processes if 0 < evidence.server_processes < evidence.cpus else 0.0
     return server + generator >= _BUSY or alone >= _BUSY
+
+
+def _machine_lost(evidence: Evidence) -> Wall:
+    said = "; ".join(f"{name}: {why}" for name, why in sorted(evidence.machines_lost.items()))
+    side = "server" if evidence.server_machine in evidence.machines_lost else "generator"
+    return _wall("machine-lost", side, f"{said}; {_shortfall(evidence)}", evidence)
 
 
 def _worker_lost(evidence: Evidence) -> Wall:

@@ -133,6 +133,16 @@ WALLS: dict[str, WallKind] = {
         "a process of the burst was lost",
         "find what ended it: journalctl -k, dmesg, memory.events of the cgroup",
     ),
+    "machine-lost": WallKind(
+        COUNTED,
+        "a machine of the cluster was lost",
+        "look at that machine, its log and the network to it; its connections are not opened again",
+    ),
+    "machine-cut-off": WallKind(
+        "generator",
+        "one load machine lost its connections, and the others kept theirs",
+        "look at that machine's network: link, address, firewall, what is on its way",
+    ),
     "source-address": WallKind(
         "generator", "a source address is not one of this host", "give addresses of this host, or ip addr add"
     ),
@@ -179,6 +189,14 @@ WALLS: dict[str, WallKind] = {
         "look for a firewall or a proxy that forgets idle connections",
     ),
     "tls": WallKind("server", "the TLS handshake failed", "check the certificate and the protocol versions"),
+    "tls-certificate": WallKind(
+        "server",
+        "the server's certificate is not one that is trusted here for that name",
+        "--ca FILE with its authority, --server-name NAME if it is for another name, or --insecure not to check it",
+    ),
+    "server-answers-otherwise": WallKind(
+        "server", "a message that the scenario expects did not come", "look at the scenario, and at the server's log"
+    ),
     "fanout-incomplete": WallKind(
         "server", "a message to everybody did not reach all", "look at slow readers and at tcp_mem"
     ),
@@ -230,6 +248,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(("ENOMEM", "ENOBUFS"), "memory"),
     Cause(("EAGAIN", "ENOMEM"), "cgroup.pids.max", phases=("fork",), counters=("cgroup.pids.max",)),
     Cause(("EAGAIN",), "nproc", phases=("fork",)),
+    Cause(("MACHINE-LOST",), "machine-lost"),
     # Addresses and ports: ip(7), net/ipv4/inet_hashtables.c:__inet_hash_connect.
     Cause(("EADDRINUSE",), "port-taken", by="server"),
     Cause(("EADDRNOTAVAIL",), "source-address", phases=("bind",)),
@@ -264,7 +283,10 @@ CAUSES: tuple[Cause, ...] = (
     Cause(("HTTP-*",), "server-not-websocket", ("upgrade",)),
     Cause(("BAD-ACCEPT", "BAD-ANSWER"), "server-wrong-answer", ("upgrade",)),
     Cause(("BAD-FRAME",), "server-wrong-answer"),
+    Cause(("BAD-PROTOCOL",), "server-not-websocket", ("upgrade",)),
+    Cause(("CERT-*",), "tls-certificate", ("tls",)),
     Cause(("*",), "tls", ("tls",)),
+    Cause(("NO-ANSWER",), "server-answers-otherwise", ("hold",), firm=False),
     Cause(_UNANSWERED, "server-unreachable", ("connect",), firm=False),
     Cause(_UNANSWERED, "server-silent", ("upgrade",), firm=False),
     Cause(_RESET, "server-resets", _OPENING, firm=False),

@@ -15,11 +15,13 @@ from wstune.verification import (
     CanaryPhase,
     Close,
     Fanout,
+    Machine,
     Memory,
     OpenPhase,
     Percentiles,
     Pings,
     Processes,
+    Steps,
     Talk,
     VerifyReport,
     Wall,
@@ -53,6 +55,8 @@ def verify_document(report: VerifyReport, head: Head) -> Document:
         "pings": _optional(report.pings, asdict),
         "talk": _optional(report.talk, asdict),
         "close": _optional(report.close, asdict),
+        "scenario": _optional(report.scenario, asdict),
+        "machines": [asdict(machine) for machine in report.machines],
     }
 
 
@@ -102,6 +106,8 @@ def _report(document: Document) -> VerifyReport:
         "pings": _optional(document.get("pings"), lambda table: _make(Pings, table)),
         "talk": _optional(document.get("talk"), lambda table: _make(Talk, _with_percentiles(table))),
         "close": _optional(document.get("close"), lambda table: _make(Close, table)),
+        "scenario": _optional(document.get("scenario"), lambda table: _make(Steps, _with_percentiles(table))),
+        "machines": tuple(_make(Machine, _with_percentiles(row)) for row in document.get("machines", ())),
     }
     return _make(VerifyReport, table)
 

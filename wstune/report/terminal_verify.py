@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wstune.report.terminal_machines import machines_lines
 from wstune.report.words import BOLD, DIM, GREEN, RED, YELLOW, counted, paint, wrapped
 from wstune.verification import (
     BurstError,
@@ -12,6 +13,7 @@ from wstune.verification import (
     OpenPhase,
     Percentiles,
     Processes,
+    Steps,
     Talk,
     VerifyReport,
     Wall,
@@ -60,8 +62,11 @@ def verify_text(report: VerifyReport, *, color: bool, width: int = 80) -> str:
     lines += _line("fan-out", _fanout_text(report.fanout), width)
     if report.talk is not None:
         lines += _line("talk", _talk_text(report.talk), width)
+    if report.scenario is not None:
+        lines += _line("scenario", _steps_text(report.scenario), width)
     lines += _line("canary", _canary_text(report.canary), width)
     lines += _latencies(report)
+    lines += machines_lines(report.machines, color=color, width=width)
     if report.wall is not None:
         lines += ["", *_wall_lines(report.wall, color, width)]
     if report.errors:
@@ -153,6 +158,14 @@ def _talk_text(talk: Talk) -> str:
     )
 
 
+def _steps_text(steps: Steps) -> str:
+    left = f", {counted(steps.unfinished, 'session')} had not come to an end" if steps.unfinished else ""
+    return (
+        f"{counted(steps.said, 'message')} said, {steps.heard:,} of those expected were heard,"
+        f" {counted(steps.ended, 'session')} closed{left}"
+    )
+
+
 def _canary_text(canary: Canary | None) -> str:
     if canary is None:
         return "not sent"
@@ -166,6 +179,7 @@ def _latencies(report: VerifyReport) -> list[str]:
     rows = [("connect", report.open.connect_ms), ("upgrade", report.open.upgrade_ms), ("since due", report.open.due_ms)]
     rows += [("fan-out", report.fanout.latency_ms)] if report.fanout else []
     rows += [("talk", report.talk.latency_ms)] if report.talk else []
+    rows += [("answers", report.scenario.answer_ms)] if report.scenario else []
     if report.canary is not None:
         canary = report.canary
         rows += [("canary joins", canary.join_ms), ("canary echo", canary.rtt_ms), ("canary leaves", canary.leave_ms)]
