@@ -15,7 +15,7 @@ import pytest
 from tests.conftest import ROOT
 
 LAYERS = (
-    ("errors", "values", "model", "verification", "__init__"),
+    ("errors", "values", "service", "model", "verification", "__init__"),
     ("tunables",),
     # pure
     (
@@ -30,7 +30,9 @@ LAYERS = (
         "protocol",
         "chat.rooms",
         "burst.scenario",
+        "burst.merge",
         "burst.ports",
+        "burst.shares",
         "burst.pacing",
         "burst.tally",
         "burst.tsung",

@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wstune.model import Absence, CapacityLimit, Confidence, HostFacts, Reading, Role
-from wstune.readiness.capacity import NEEDS, capacity, charged_bytes, connection_bytes, reserve
-from wstune.readiness.constants import OWN_FILES
+from wstune.model import Absence, Capacity, CapacityLimit, Confidence, HostFacts, Reading, Role
+from wstune.readiness.capacity import NEEDS
+from wstune.readiness.capacity import capacity as capacity_of
+from wstune.readiness.constants import OWN_FILES, reserve
+from wstune.readiness.costs import charged_bytes, costs, kernel_bytes
 from wstune.tunables import CATALOGUE
 from wstune.values import UNLIMITED, parse
 
@@ -18,6 +20,10 @@ GIB = 1 << 30
 
 STOCK = {
     "nofile": "20000",
+    "nofile.soft": "1024",
+    "net.ipv4.tcp_max_tw_buckets": "131072",
+    "net.ipv4.tcp_max_orphans": "131072",
+    "vm.max_map_count": "65530",
     "fs.nr_open": "1048576",
     "fs.file-max": "2466183",
     "fs.epoll.max_user_watches": "5491533",
@@ -26,7 +32,6 @@ STOCK = {
     "net.ipv4.ip_local_reserved_ports": "",
     "net.ipv4.tcp_tw_reuse": "2",
     "net.netfilter.nf_conntrack_max": "262144",
-    "cgroup.memory.max": "max",
     "kernel.pid_max": "32768",
     "kernel.threads-max": "192731",
     "nproc": "96365",
@@ -45,9 +50,28 @@ class Load:
     tcp_mem_pages: int | None = 2
     conntrack_count: int | None = 0
     threads: int | None = 100
+    open_files: int | None = None
 
 
 IDLE = Load()
+BARE = costs(0)
+"""A connection without an application."""
+
+
+def capacity(
+    role: Role,
+    have: dict[str, Reading],
+    facts: HostFacts,
+    load: Load,
+    *,
+    processes: int | None = None,
+    sources: int = 1,
+    upstreams: int = 1,
+    app_bytes: int = 0,
+) -> Capacity:
+    """Of a connection without an application, unless told."""
+    each = costs(app_bytes)
+    return capacity_of(role, have, facts, load, each, processes=processes, sources=sources, upstreams=upstreams)
 
 
 def readings(**changes: str) -> dict[str, Reading]:
@@ -83,7 +107,8 @@ def test_stock_server() -> None:
     assert held.limits[0].per_process
     assert held.limits[0].confidence is Confidence.HARD
     unbound = {limit.name for limit in held.limits if limit.connections is None}
-    assert unbound == {"net.netfilter.nf_conntrack_max", "net.ipv4.tcp_mem"}
+    teardown = {"net.ipv4.tcp_max_orphans", "net.ipv4.tcp_max_tw_buckets", "vm.max_map_count"}
+    assert unbound == {"net.netfilter.nf_conntrack_max", "net.ipv4.tcp_mem"} | teardown
 
 
 def test_order() -> None:
@@ -114,7 +139,7 @@ def test_two_ends_here() -> None:
     one, two = limits(Role.SERVER, readings()), limits(Role.BOTH, readings())
     for name in ("fs.file-max", "fs.epoll.max_user_watches"):
         assert two[name].connections == (one[name].connections or 0) // 2
-    assert two["memory"].connections == (23 * GIB - 23 * GIB // 10) // (4150 + 4400)
+    assert two["memory"].connections == (23 * GIB - 23 * GIB // 10) // (4150 + 4400 + 300)
     assert two["nofile"].connections == one["nofile"].connections
     assert "net.ipv4.ip_local_port_range" not in two
 
@@ -168,10 +193,10 @@ def test_control_group() -> None:
     assert "cgroup.memory.max" not in limits(Role.SERVER, readings())
     facts = replace(FACTS, cgroup_memory_headroom=512 << 20, cgroup_pids_headroom=10)
     found = limits(Role.SERVER, readings(), facts)
-    assert found["cgroup.memory.max"].connections == (512 - 128) * (1 << 20) // 4150
+    assert found["cgroup.memory.max"].connections == (512 - 51.2) * (1 << 20) // 4150
     assert found["cgroup.pids.max"].connections == 10 * 19_936
     both = limits(Role.BOTH, readings(), replace(facts, cgroup_version=1))["cgroup.memory.max"]
-    assert both.connections == (512 - 128) * (1 << 20) // 5704
+    assert both.connections == int((512 - 51.2) * (1 << 20)) // (1500 + 4020 + 300)
 
 
 def test_conntrack_binds_only_where_it_counts() -> None:
@@ -220,9 +245,10 @@ def test_present_load_is_subtracted() -> None:
 
 def test_bytes() -> None:
     """The bytes of a connection are those of its ends that are here; version 1 groups are charged less for a pair."""
-    assert connection_bytes(Role.BOTH) == connection_bytes(Role.SERVER) + connection_bytes(Role.GENERATOR)
-    assert charged_bytes(Role.BOTH, 1) < charged_bytes(Role.BOTH, 2) == connection_bytes(Role.BOTH)
-    assert charged_bytes(Role.SERVER, 1) == connection_bytes(Role.SERVER)
+    both, server, client = (kernel_bytes(role, BARE) for role in (Role.BOTH, Role.SERVER, Role.GENERATOR))
+    assert both == server + client
+    assert charged_bytes(Role.BOTH, BARE, 1, "6.18") < charged_bytes(Role.BOTH, BARE, 2, "6.18") == both
+    assert charged_bytes(Role.SERVER, BARE, 2, "6.1") < charged_bytes(Role.SERVER, BARE, 2, "6.12") == server
     assert reserve(GIB) == 128 << 20
     assert reserve(20 * GIB) == 2 * GIB
 

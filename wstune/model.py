@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
+from wstune.service import Costs, Hit, Limits, Listener
 from wstune.values import Kind, Value
 
 
@@ -328,6 +329,16 @@ class CheckReport:
     capacity: tuple[Capacity, ...]
     sentences: tuple[str, ...] = ()
     """The verdict in words, the last line of the terminal report last."""
+    costs: Costs | None = None
+    """Bytes of a connection that the capacity rests on."""
+    invariants: tuple[Finding, ...] = ()
+    """What must hold between limits whatever the target; `requirement.refs[0]` is the other limit."""
+    hits: tuple[Hit, ...] = ()
+    """Limits that were met already since boot."""
+    limits: tuple[Limits, ...] = ()
+    """Whose limits are what: this shell, a new login, a unit, a running process."""
+    listeners: tuple[Listener, ...] | None = None
+    """Of the network namespace; None where they could not be seen."""
 
 
 class Refusal(Enum):

@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from wstune.actions.capacity import Scene, look, remarks
 from wstune.actions.next_boot import next_boots
 from wstune.actions.profile import loader, target
+from wstune.actions.serving import require_process
 from wstune.errors import InconclusiveError, UsageError
+from wstune.host import counters
 from wstune.host.host import Host
-from wstune.model import Capacity, CapacityLimit, CheckReport, HostFacts, Profile, Reading, Role, Severity
-from wstune.readiness import capacity
+from wstune.host.usage import first_sockets
+from wstune.model import Capacity, CapacityLimit, CheckReport, HostFacts, NextBoot, Profile, Reading, Role, Severity
+from wstune.readiness import capacity, invariants
+from wstune.readiness.already_hit import already_hit
+from wstune.readiness.backlogs import short_backlogs
 from wstune.readiness.constants import processes_needed
+from wstune.readiness.costs import ASSUMED
 from wstune.readiness.judge import applicable, judge, not_in_force, values_to_try, verdict
 from wstune.readiness.profiles import Load, Target, resolve
 from wstune.readiness.sentences import check_sentences, more_processes_may_help, not_after_reboot
@@ -33,19 +40,28 @@ def run_check(
     connections: int | None = None,
     processes: int | None = None,
     role: Role | None = None,
-    app_bytes: int = 0,
+    app_bytes: int | None = None,
+    tls: bool = False,
+    sources: int = 1,
+    upstreams: int = 1,
+    unit: str | None = None,
+    user: str | None = None,
     settings: Mapping[str, int] = {},
     profile_dirs: tuple[str, ...] = (),
     vet: Callable[[str], None] | None = None,
     state_dir: str | None = None,
 ) -> CheckReport:
-    """Judge a host. `None` is the profile's own default; `app_bytes` is what the application keeps for a connection.
+    """Judge a host. `None` is the profile's own default.
 
-    `vet` is given the path of each profile that is read and did not come with wstune, and raises where it must not be.
-    `state_dir`: where to look for a transaction of apply that was cut short; None is not to look.
+    Args:
+        app_bytes, tls: what the application keeps for a connection, and whether it speaks TLS; see readiness.costs.
+        sources, upstreams: addresses that a generator or proxy connects from, and servers that it connects to.
+        unit, user: judge what serves as that unit, or in a new login of that user; the host has `pid` for a process.
+        vet: is given the path of each profile that is read and did not come with wstune, and raises where it must not.
+        state_dir: where to look for a transaction of apply that was cut short; None is not to look.
 
     Raises:
-        UsageError: no such profile or process, or a target that makes no sense.
+        UsageError: no such profile, process, unit or user, or a target that makes no sense.
         ProfileError: a profile that cannot be used.
         InconclusiveError: nothing of the host can be read.
     """
@@ -54,23 +70,23 @@ def run_check(
     load, wanted = loader(profile_dirs, vet), target(facts, connections, processes, settings)
     resolved = resolve(profile, load, target=wanted)
     end = role or resolved.role
-    names = dict.fromkeys([*(each.tunable for each in applicable(resolved, end)), *capacity.NEEDS])
-    readings = host.read_all(CATALOGUE[name] for name in names)
-    usage = host.usage()
-    idle = not_in_force(usage.conntrack_count)
+    names = dict.fromkeys([*(each.tunable for each in applicable(resolved, end)), *capacity.NEEDS, *invariants.NEEDS])
+    scene = look(host, names, facts=facts, unit=unit, user=user, app_bytes=app_bytes, tls=tls)
+    host, facts, readings = scene.host, scene.facts, scene.readings
+    pid = scene.serving.pid
+    idle = not_in_force(scene.usage.conntrack_count)
     answers = _refused(resolved, readings, end, host)
-    boots = next_boots(host, facts, readings)
-    findings = judge(resolved, readings, role=end, refused=answers, boots=boots, inactive=idle, facts=facts)
+    boots = {**next_boots(host, facts, readings), **_started(scene)}
+    findings = judge(resolved, readings, role=end, refused=answers, boots=boots, inactive=idle, facts=facts, pid=pid)
     spread, wanted_connections = resolved.variables["processes"], resolved.variables["connections"]
-
-    def holds(role: Role) -> Capacity:
-        return capacity.capacity(role, readings, facts, usage, processes=spread, app_bytes=app_bytes)
-
-    short = _short(holds(end), wanted_connections)
+    ends = dict.fromkeys((Role.SERVER, Role.GENERATOR, end))
+    held = {each: scene.holds(each, processes=spread, sources=sources, upstreams=upstreams) for each in ends}
+    short = _short(_without_assumptions(scene, end, held[end]), wanted_connections)
     outcome = "not-ready" if short else verdict(findings)
     enough = None
-    if more_processes_may_help(findings) and not short:
+    if more_processes_may_help(findings) and not short and pid is None:
         enough = _enough_processes(profile, load, wanted, resolved, readings, end, idle)
+    asked = next((each.operands[0].number for each in applicable(resolved, end) if each.tunable == _SOMAXCONN), None)
     return CheckReport(
         verdict=outcome,
         profile=resolved.name,
@@ -79,10 +95,12 @@ def run_check(
         role=end,
         host=facts,
         findings=findings,
-        capacity=(holds(Role.SERVER), holds(Role.GENERATOR)),
+        capacity=tuple(held.values()),
         sentences=(
             *cut_short(state_dir),
             *aged(host, facts),
+            *remarks(scene),
+            *short_backlogs(scene.listeners or (), asked, _own_sockets(scene)),
             *check_sentences(
                 outcome,
                 findings,
@@ -95,7 +113,35 @@ def run_check(
                 read_only=bool(facts.sysctls_read_only),
             ),
         ),
+        costs=scene.costs,
+        invariants=invariants.invariants(readings, scene.listeners, conntrack_counts=not idle),
+        hits=already_hit(counters.snapshot(host.root, pid)),
+        limits=scene.serving.limits,
+        listeners=scene.listeners,
     )
+
+
+_SOMAXCONN = "net.core.somaxconn"
+
+
+def _started(scene: Scene) -> dict[str, NextBoot]:
+    """What a unit or a login is given when it starts anew, as what the next boot brings."""
+    return {name: NextBoot(persisted) for name, persisted in scene.serving.persisted().items()}
+
+
+def _own_sockets(scene: Scene) -> tuple[str, frozenset[int]] | None:
+    """Words for the process that serves, and its sockets, as far as its first descriptors tell."""
+    pid = scene.serving.pid
+    if pid is None or not scene.listeners:
+        return None
+    return f"process {pid}", first_sockets(scene.host.root, pid)
+
+
+def _without_assumptions(scene: Scene, role: Role, held: Capacity) -> Capacity:
+    """The capacity that a verdict may rest on: with no room for the application but what was told or measured."""
+    if scene.costs.app_source != ASSUMED:
+        return held
+    return scene.holds(role, costs=scene.costs._replace(app=0))
 
 
 def exit_code(report: CheckReport, strict: bool = False) -> int:
@@ -148,8 +194,8 @@ def _require_readable(host: Host) -> None:
         raise UsageError(
             f"{root.path} holds no proc/sys: it is no captured host", "give the directory above proc and sys"
         )
-    if host.pid is not None and not root.exists(f"/proc/{host.pid}"):
-        raise UsageError(f"there is no process {host.pid}", "ps -e lists those that are")
+    if host.pid is not None:
+        require_process(root, host.pid)
 
 
 def _refused(profile: Profile, readings: Mapping[str, Reading], role: Role, host: Host) -> Mapping[str, str | None]:

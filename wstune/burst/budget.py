@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wstune.burst import pacing, ports
+from wstune.readiness.constants import CHAT_BYTES, GENERATOR_BYTES, GROUP_RESERVE_BYTES, RESERVE_BYTES
+from wstune.readiness.constants import PAIR_BYTES as PAIR_KERNEL_BYTES
 
-PAIR_KERNEL_BYTES = 8_600
-"""Socket slabs of a loopback connection, both ends (Linux 6.18: 8.3 KB: TCP, sock_inode_cache, filp, dentry …)."""
-PAIR_USER_BYTES = 600
-"""Our own processes, both ends, interpreters included; a bound that a benchmark holds."""
-PAIR_BYTES = PAIR_KERNEL_BYTES + PAIR_USER_BYTES
+PAIR_BYTES = PAIR_KERNEL_BYTES + CHAT_BYTES + GENERATOR_BYTES
+"""Of both ends of a loopback connection, with our own processes."""
 
-_RESERVE_BYTES = 128 << 20
 _RESERVE_FILES = 8_192
 _RESERVE_PIDS = 256
 
@@ -57,7 +55,7 @@ class Budget:
 
 def reserve(room: Room) -> int:
     """Memory left to the rest of the host: 128 MB or a tenth of it, whichever is more."""
-    return max(_RESERVE_BYTES, (room.ram_bytes or 0) // 10)
+    return max(RESERVE_BYTES, (room.ram_bytes or 0) // 10)
 
 
 def limits(room: Room, *, both_ends: bool = True) -> dict[str, int]:
@@ -68,7 +66,7 @@ def limits(room: Room, *, both_ends: bool = True) -> dict[str, int]:
     if room.available_bytes is not None:
         found["memory"] = (room.available_bytes - reserve(room)) // each
     if room.cgroup_bytes is not None:
-        found["cgroup.memory.max"] = (room.cgroup_bytes - _RESERVE_BYTES // 4) // each
+        found["cgroup.memory.max"] = (room.cgroup_bytes - GROUP_RESERVE_BYTES) // each
     if room.files_free is not None:
         found["fs.file-max"] = (room.files_free - _RESERVE_FILES) // ends
     if room.epoll_watches is not None:

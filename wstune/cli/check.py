@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from wstune.cli import options
+from wstune.cli import cluster_options, options
 from wstune.cli.output import check_writable
 from wstune.cli.reporting import deliver_check, errors_for, now
 from wstune.report.formats import ReportFormat
@@ -23,11 +23,18 @@ def check(
     role: options.RoleOption = None,
     processes: options.Processes = None,
     app_bytes: options.AppBytes = None,
+    tls: options.Tls = False,
+    sources: options.Sources = 1,
+    upstreams: options.Upstreams = 1,
     pid: options.Pid = None,
+    unit: options.Unit = None,
+    user: options.User = None,
     root: Annotated[str, typer.Option(metavar="DIR", help="Judge the host whose files were captured there.")] = "/",
     strict: Annotated[
         bool, typer.Option("--strict", help="Not ready, too, if it will not be so after a reboot.")
     ] = False,
+    hosts: cluster_options.Hosts = None,
+    remote_python: cluster_options.RemotePython = "",
     settings: options.Settings = None,
     profile_dir: options.ProfileDirs = None,
     state_dir: options.StateDir = "/var/lib/wstune",
@@ -36,10 +43,38 @@ def check(
 ) -> int:
     """Judge this host's limits against a profile, and say how many connections it can hold as it is.
 
-    Reads only; no root is needed. Exit codes: 0 ready, 1 not ready, 2 usage, 3 when what counts could not be read.
+    Reads only; no root is needed. --hosts checks a whole fleet by SSH, into one table; what it lacks is applied with
+    `wstune export PROFILE --format ansible`.
+
+    Exit codes: 0 ready, 1 not ready, 2 usage, 3 when what counts could not be read.
     """
     started = now()
     check_writable(output)
+    if hosts is not None:
+        from wstune.cli.check_fleet import check_fleet
+
+        return check_fleet(
+            hosts,
+            remote_python,
+            profile,
+            started=started,
+            format_=format_,
+            output=output,
+            connections=connections,
+            role=role,
+            processes=processes,
+            app_bytes=app_bytes,
+            settings=settings,
+            here_only={
+                "--pid": pid,
+                "--unit": unit,
+                "--user": user,
+                "--root": root != "/",
+                "--profile-dir": profile_dir,
+                "--tls": tls,
+                "--strict": strict,
+            },
+        )
     from wstune.actions.check import exit_code, run_check
     from wstune.host.host import Host
 
@@ -50,7 +85,12 @@ def check(
             connections=connections,
             processes=processes,
             role=role,
-            app_bytes=app_bytes or 0,
+            app_bytes=app_bytes,
+            tls=tls,
+            sources=sources,
+            upstreams=upstreams,
+            unit=unit,
+            user=user,
             settings=options.settings(settings or ()),
             profile_dirs=tuple(profile_dir or ()),
             state_dir=state_dir if root == "/" else None,

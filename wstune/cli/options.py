@@ -44,6 +44,14 @@ def processes(text: str) -> int:
     return number
 
 
+def few(text: str) -> int:
+    """A number of addresses. Raises UsageError."""
+    number = _count("--sources, --upstreams", str(text))
+    if not 1 <= number <= 1_000_000:
+        raise UsageError(f"got {text} addresses, expected 1 to 1000000", "leave it out for 1")
+    return number
+
+
 def pid(text: str) -> int:
     """The number behind --pid. Raises UsageError."""
     if not (text.isascii() and text.isdecimal()) or not 0 < int(text) < 2**31:
@@ -102,8 +110,16 @@ AppBytes = Annotated[
     typer.Option(parser=app_bytes, metavar="SIZE", help="Memory that the application itself keeps for a connection."),
 ]
 Pid = Annotated[
-    int | None, typer.Option(parser=pid, metavar="PID", help="Judge the file limit of this process, not our own.")
+    int | None,
+    typer.Option(parser=pid, metavar="PID", help="Judge this process: its limits, control groups, network namespace."),
 ]
+Unit = Annotated[str | None, typer.Option(metavar="UNIT", help="Judge what runs, or would run, as this unit.")]
+User = Annotated[str | None, typer.Option(metavar="USER", help="Judge what a new login of this user is given.")]
+Tls = Annotated[bool, typer.Option("--tls", help="The application speaks TLS, and --app-bytes does not hold that.")]
+Sources = Annotated[
+    int, typer.Option(parser=few, metavar="K", help="Source addresses that a generator or proxy connects from.")
+]
+Upstreams = Annotated[int, typer.Option(parser=few, metavar="K", help="Servers that a generator or proxy connects to.")]
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=V", help="A variable of the profile.")]
 ProfileDirs = Annotated[
     list[str] | None, typer.Option("--profile-dir", metavar="DIR", help="Look for profiles here first.")

@@ -26,7 +26,7 @@ class Host:
         """The live value of a tunable, or why there is none."""
         match tunable.store:
             case Store.SYSCTL:
-                if _of_netns(tunable) and (pid := self._elsewhere()):
+                if _of_netns(tunable) and (pid := self.elsewhere()):
                     return self._inside(pid, [tunable])[tunable.name]
                 return read_sysctl(self.root, tunable.name, tunable.kind)
             case Store.RLIMIT:
@@ -39,12 +39,12 @@ class Host:
     def read_all(self, tunables: Iterable[Tunable]) -> dict[str, Reading]:
         """The live values by name."""
         every = tuple(tunables)
-        pid = self._elsewhere()
+        pid = self.elsewhere()
         readings = self._inside(pid, [tunable for tunable in every if _of_netns(tunable)]) if pid else {}
         return {tunable.name: readings.get(tunable.name) or self.read(tunable) for tunable in every}
 
-    def _elsewhere(self) -> int | None:
-        """`pid`, when it is, or may be, in another network namespace than this process."""
+    def elsewhere(self) -> int | None:
+        """`pid`, when it is, or may be, in another network namespace than this process; else None."""
         if self.pid is None or not self.root.live:
             return None
         return self.pid if kernel.netns(self.root, self.pid) != kernel.netns(self.root) else None
@@ -119,7 +119,7 @@ class Host:
     def usage(self) -> Usage:
         """The present load."""
         usage = read_usage(self.root, self.pid)
-        pid = self._elsewhere()
+        pid = self.elsewhere()
         if pid is None:
             return usage
         from wstune.host.inside import read_files
@@ -133,7 +133,7 @@ class Host:
     def _initial_netns(self) -> bool | None:
         """Of `pid`: when it is known not to be in ours, and ours is the initial one, its own is not."""
         ours = kernel.initial_netns(self.root)
-        if self._elsewhere() is None:
+        if self.elsewhere() is None:
             return ours
         return False if ours and kernel.netns(self.root, self.pid) is not None else None
 

@@ -26,7 +26,7 @@ def read_files(pid: int, paths: Sequence[str], seconds: float = _SECONDS) -> dic
 
 def _read(pid: int, paths: Sequence[str]) -> tuple[dict[str, str], dict[str, tuple[int, str]]]:
     """In the child."""
-    _enter(pid)
+    enter(pid)
     root = Root()
     texts: dict[str, str] = {}
     errors: dict[str, tuple[int, str]] = {}
@@ -38,7 +38,8 @@ def _read(pid: int, paths: Sequence[str]) -> tuple[dict[str, str], dict[str, tup
     return texts, errors
 
 
-def _enter(pid: int) -> None:
+def enter(pid: int) -> None:
+    """Be in the network namespace of `pid`, for good: in a forked child. Raises OSError."""
     # Opened before anything is entered: /proc/PID/ns is looked up with the rights that we have now.
     network = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     user = os.open(f"/proc/{pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)

@@ -132,6 +132,20 @@ def private_bytes(pids: list[int] | tuple[int, ...], root: Root | None = None) -
     return total
 
 
+def anonymous_bytes(root: Root, pid: int) -> int | None:
+    """Anonymous memory of a process, resident or swapped (RssAnon, VmSwap of /proc/PID/status): what it keeps itself.
+
+    Everybody may read it, and at once: smaps_rollup, which is exact, walks every page. None when it cannot be read.
+    """
+    try:
+        lines = root.read_text(f"/proc/{pid}/status").splitlines()
+    except OSError:
+        return None
+    found = [line.split() for line in lines if line.startswith(("RssAnon:", "VmSwap:"))]
+    numbers = [int(fields[1]) for fields in found if len(fields) == 3 and is_decimal(fields[1])]
+    return sum(numbers) * 1024 if numbers else None
+
+
 def page_size(root: Root) -> int:
     """Bytes of a page; of a captured tree it is not known and taken as 4096."""
     return os.sysconf("SC_PAGESIZE") if root.live else 4096

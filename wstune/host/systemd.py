@@ -27,6 +27,18 @@ def unit_limits(unit: str) -> tuple[int, int] | None:
         raise OSError(0, f"systemctl show says nothing of the file limit of {unit}") from None
 
 
+def unit_state(unit: str) -> dict[str, str]:
+    """What systemd has loaded of a unit, by property: LoadState, MainPID, NeedDaemonReload, ControlGroup, the limits.
+
+    Raises OSError.
+    """
+    properties = (
+        "LoadState,MainPID,NeedDaemonReload,ControlGroup,LimitNOFILE,LimitNOFILESoft,LimitNPROCSoft,TasksMax,MemoryMax"
+    )
+    text = _systemctl("show", f"--property={properties}", "--", unit)
+    return dict(line.partition("=")[::2] for line in text.splitlines())
+
+
 def daemon_reload() -> None:
     """Have systemd read its units again; no service is touched. Raises OSError."""
     _systemctl("daemon-reload")

@@ -87,3 +87,26 @@ def _open_files(root: Root, pid: int | None) -> int | None:
         return root.stat(f"/proc/{pid}/fd").st_size or None
     except OSError:
         return None
+
+
+_FIRST_DESCRIPTORS = 256
+"""A server opens its listeners before its connections, and gets the least number that is free."""
+
+
+def first_sockets(root: Root, pid: int) -> frozenset[int]:
+    """Inodes of the sockets among the first descriptors of a process; those that may not be looked at are left out.
+
+    Each is asked for by its number: nothing is listed, so that a process with a million costs the same.
+    """
+    found = set()
+    for number in range(_FIRST_DESCRIPTORS):
+        try:
+            target = root.readlink(f"/proc/{pid}/fd/{number}")
+        except FileNotFoundError:
+            continue
+        except OSError:
+            break
+        inode = target.removeprefix("socket:[").removesuffix("]")
+        if inode != target and is_decimal(inode):
+            found.add(int(inode))
+    return frozenset(found)

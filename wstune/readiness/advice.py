@@ -21,6 +21,7 @@ class Scene(NamedTuple):
     role: Role
     refused: Mapping[str, str | None]
     facts: HostFacts
+    pid: int | None = None
 
 
 def absence_note(tunable: Tunable, reading: Reading) -> str:
@@ -62,11 +63,15 @@ def fix(scene: Scene, requirement: Requirement, live: Value, demanded: Value) ->
             return _fix_nofile(scene, requirement, live.number, demanded.number)
         case Store.RLIMIT, "nofile.soft":
             hard = scene.readings.get("nofile", NOT_READ).value
+            if scene.pid is not None:
+                most = max(demanded.number, hard.number if hard is not None else 0)
+                return f"as root: prlimit --pid {scene.pid} --nofile={demanded}:{most}; a higher limit where it starts"
             if hard is None or hard.number >= demanded.number:
                 return f"ulimit -S -n {demanded} in the shell that starts it (LimitNOFILE={demanded} in its unit)"
             return f"raise nofile, the hard limit, first: it is {shown(hard)}"
         case Store.RLIMIT, name:
-            return f"as root: prlimit --pid PID --{name}={demanded}; Limit{name.upper()}={demanded} in its unit"
+            whom = "PID" if scene.pid is None else scene.pid
+            return f"as root: prlimit --pid {whom} --{name}={demanded}; Limit{name.upper()}={demanded} in its unit"
         case Store.CGROUP, "cgroup.memory.max":
             return f"MemoryMax={demanded} in its unit; docker run --memory {demanded}"
         case Store.CGROUP, _:
@@ -100,5 +105,6 @@ def _raise_nofile(scene: Scene, demanded: int) -> str:
     if facts.euid == 0 and facts.user_namespace is False and "CAP_SYS_RESOURCE" not in facts.capabilities:
         return f"have it started with nofile={demanded}: root has no CAP_SYS_RESOURCE here and cannot raise it"
     nr_open = scene.readings.get("fs.nr_open", NOT_READ).value
+    raising = "ulimit -n" if scene.pid is None else f"prlimit --pid {scene.pid} --nofile"
     first = f"sysctl -w fs.nr_open={demanded}, then " if nr_open and nr_open.number < demanded else ""
-    return f"{first}as root: ulimit -n {demanded} (LimitNOFILE={demanded} in its unit)"
+    return f"{first}as root: {raising}{'=' if scene.pid else ' '}{demanded} (LimitNOFILE={demanded} in its unit)"

@@ -6,15 +6,17 @@ A number is hard when the kernel counts to it, an estimate when it rests on meas
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Protocol
 
-from wstune.model import Absence, Capacity, CapacityLimit, Confidence, HostFacts, Reading, Role
-from wstune.readiness.constants import CGROUP_V1_PAIR_BYTES, CLIENT_BYTES, OWN_FILES, RESERVE_BYTES, SERVER_BYTES
-from wstune.tunables import CATALOGUE
-from wstune.values import Value, overlap
+from wstune.model import Capacity, CapacityLimit, Confidence, HostFacts, Reading, Role
+from wstune.readiness.constants import TIME_WAIT_BYTES, reserve
+from wstune.readiness.costs import charged_bytes, kernel_bytes, user_bytes
+from wstune.readiness.view import Usage, View
+from wstune.service import Costs
+from wstune.values import overlap
 
 NEEDS = (
     "nofile",
+    "nofile.soft",
     "fs.nr_open",
     "fs.file-max",
     "fs.epoll.max_user_watches",
@@ -22,30 +24,18 @@ NEEDS = (
     "net.ipv4.ip_local_port_range",
     "net.ipv4.ip_local_reserved_ports",
     "net.ipv4.tcp_tw_reuse",
+    "net.ipv4.tcp_max_tw_buckets",
+    "net.ipv4.tcp_max_orphans",
     "net.netfilter.nf_conntrack_max",
-    "cgroup.memory.max",
     "kernel.pid_max",
     "kernel.threads-max",
+    "vm.max_map_count",
     "nproc",
 )
 """Tunables that `capacity` looks at."""
 
-_UNREAD = Reading(absence=Absence.UNREADABLE, why="it was not read")
-
-
-class Usage(Protocol):
-    """Of the present load, what capacity subtracts (host.usage has it); None where it could not be read."""
-
-    @property
-    def files_allocated(self) -> int | None: ...
-    @property
-    def time_wait(self) -> int | None: ...
-    @property
-    def tcp_mem_pages(self) -> int | None: ...
-    @property
-    def conntrack_count(self) -> int | None: ...
-    @property
-    def threads(self) -> int | None: ...
+MEMORY = "memory"
+"""The limit that is no tunable: only a larger host has more of it."""
 
 
 def capacity(
@@ -53,30 +43,36 @@ def capacity(
     readings: Mapping[str, Reading],
     facts: HostFacts,
     usage: Usage,
+    costs: Costs,
     *,
     processes: int | None = None,
-    app_bytes: int = 0,
     sources: int = 1,
     upstreams: int = 1,
+    pid: int | None = None,
+    listening: tuple[int, ...] | None = None,
+    reserve: int | None = None,
 ) -> Capacity:
     """The connections that each limit allows beside the present load, the fewest first.
 
     Args:
         readings: at least of NEEDS.
+        costs: bytes of a connection.
         processes: over how many the connections are spread; None is one, and a number for each.
-        app_bytes: user memory of the application for one connection, over all its ends on this host.
         sources: source addresses that a generator or proxy connects from. Both ends on one host have 127.0.0.0/8.
         upstreams: server addresses and ports that it connects to.
+        pid, listening, reserve: as in View.
     """
-    view = _View(role, readings, facts, usage)
+    view = View(role, readings, facts, usage, costs, pid, listening, reserve)
     limits = [
         _nofile(view, processes or 1),
         _file_max(view),
         _watches(view),
-        *_memory(view, app_bytes),
+        *_memory(view),
         _conntrack(view),
         _tcp_mem(view),
+        *_closing(view),
         *_processes(view),
+        _maps(view),
     ]
     if role in (Role.GENERATOR, Role.PROXY):
         limits.append(_ports(view, sources * upstreams))
@@ -84,68 +80,17 @@ def capacity(
     return Capacity(role, tuple(limits))
 
 
-def connection_bytes(role: Role) -> int:
-    """Kernel memory of one idle connection, for the ends of it that are on this host."""
-    return {Role.SERVER: SERVER_BYTES, Role.GENERATOR: CLIENT_BYTES}.get(role, SERVER_BYTES + CLIENT_BYTES)
-
-
-def charged_bytes(role: Role, cgroup_version: int | None) -> int:
-    """What a memory control group is charged for it: version 1 less than the slabs hold, as measured for a pair."""
-    if cgroup_version == 1 and role in (Role.BOTH, Role.PROXY):
-        return CGROUP_V1_PAIR_BYTES
-    return connection_bytes(role)
-
-
-def reserve(available: int) -> int:
-    """Bytes of what is available that are left to the rest of the host."""
-    return max(RESERVE_BYTES, available // 10)
-
-
-class _View:
-    """What the limits look at."""
-
-    def __init__(self, role: Role, readings: Mapping[str, Reading], facts: HostFacts, usage: Usage) -> None:
-        self.role = role
-        self.facts = facts
-        self.usage = usage
-        self.ends = 2 if role in (Role.PROXY, Role.BOTH) else 1
-        """Ends of each connection, or of each proxied pair, on this host."""
-        self._readings = readings
-
-    def value(self, name: str) -> Value | None:
-        return self._readings.get(name, _UNREAD).value
-
-    def number(self, name: str) -> int | None:
-        value = self.value(name)
-        return None if value is None else value.number
-
-    def unknown(self, name: str) -> CapacityLimit:
-        """A limit that is not known to bind: absent here, or not readable."""
-        reading = self._readings.get(name, _UNREAD)
-        absent = reading.absence is Absence.ABSENT
-        why = CATALOGUE[name].absent if absent else f"unknown: {reading.why}"
-        return CapacityLimit(name, None, Confidence.HARD if absent else Confidence.ESTIMATE, why)
-
-    def files_each(self) -> int | None:
-        """Connections of one process by its descriptors: the hard limit, since it may raise its soft one to it."""
-        hard, ceiling = self.number("nofile"), self.number("fs.nr_open")
-        if hard is None:
-            return None
-        files = hard if ceiling is None else min(hard, ceiling)
-        return max(0, files - OWN_FILES) // (2 if self.role is Role.PROXY else 1)
-
-
-def _nofile(view: _View, processes: int) -> CapacityLimit:
-    each = view.files_each()
-    if each is None:
-        return view.unknown("nofile")
-    hard, ceiling = view.number("nofile"), view.number("fs.nr_open")
-    name = "fs.nr_open" if hard is not None and ceiling is not None and ceiling < hard else "nofile"
+def _nofile(view: View, processes: int) -> CapacityLimit:
+    found = view.files()
+    if found is None:
+        return view.unknown("nofile" if view.pid is None else "nofile.soft")
+    name, files, taken = found
+    used = f"{taken:,} of them open" if view.pid is not None else f"{taken:,} of them its own"
     pairs = "; two for each client" if view.role is Role.PROXY else ""
-    why = f"{min(n for n in (hard, ceiling) if n is not None):,} files a process, {OWN_FILES} of them its own{pairs}"
+    why = f"{files:,} files a process, {used}{pairs}"
     return CapacityLimit(
         name,
-        each * processes,
+        (view.connections_each() or 0) * processes,
         Confidence.HARD,
         why if processes == 1 else f"{why}; in each of {processes:,} processes",
         "more processes, or a higher limit",
@@ -153,7 +98,7 @@ def _nofile(view: _View, processes: int) -> CapacityLimit:
     )
 
 
-def _file_max(view: _View) -> CapacityLimit:
+def _file_max(view: View) -> CapacityLimit:
     most = view.value("fs.file-max")
     if most is None:
         return view.unknown("fs.file-max")
@@ -164,13 +109,12 @@ def _file_max(view: _View) -> CapacityLimit:
         "fs.file-max",
         max(0, most.number - (used or 0)) // view.ends,
         Confidence.ESTIMATE if used is None else Confidence.HARD,
-        f"{most.number:,} files on the host, {'an unknown number' if used is None else f'{used:,}'} open now"
-        + _both(view),
+        f"{most.number:,} files on the host, {'some' if used is None else f'{used:,}'} open now{view.both}",
         "a higher fs.file-max",
     )
 
 
-def _watches(view: _View) -> CapacityLimit:
+def _watches(view: View) -> CapacityLimit:
     most = view.number("fs.epoll.max_user_watches")
     if most is None:
         return view.unknown("fs.epoll.max_user_watches")
@@ -178,31 +122,37 @@ def _watches(view: _View) -> CapacityLimit:
         "fs.epoll.max_user_watches",
         most // view.ends,
         Confidence.HARD,
-        f"{most:,} watches a user, less what it watches already" + _both(view),
+        f"{most:,} watches a user, less what it watches already{view.both}",
         "a higher limit, or servers under several users",
     )
 
 
-def _memory(view: _View, app_bytes: int) -> Iterator[CapacityLimit]:
-    available = view.facts.available_bytes if view.facts.available_bytes is not None else view.facts.ram_bytes
-    each = connection_bytes(view.role) + app_bytes
+def _memory(view: View) -> Iterator[CapacityLimit]:
+    facts, role = view.facts, view.role
+    available = facts.available_bytes if facts.available_bytes is not None else facts.ram_bytes
+    user = user_bytes(role, view.costs)
     if available is None:
-        yield CapacityLimit("memory", None, Confidence.ESTIMATE, "unknown: /proc/meminfo could not be read")
+        yield CapacityLimit(MEMORY, None, Confidence.ESTIMATE, "unknown: /proc/meminfo could not be read")
     else:
-        yield _bytes("memory", available, each, "available", "more memory")
-    headroom = view.facts.cgroup_memory_headroom
+        kept = reserve(available) if view.reserve is None else view.reserve
+        yield _bytes(MEMORY, available, kept, kernel_bytes(role, view.costs), user, "available", "more memory")
+    headroom = facts.cgroup_memory_headroom
     if headroom is not None:
-        each = charged_bytes(view.role, view.facts.cgroup_version) + app_bytes
-        yield _bytes("cgroup.memory.max", headroom, each, "left in its control group", "a higher limit of the group")
+        kept = reserve(headroom, group=True) if view.reserve is None else view.reserve
+        charged = charged_bytes(role, view.costs, facts.cgroup_version, facts.kernel)
+        fix = "a higher limit of the group"
+        yield _bytes("cgroup.memory.max", headroom, kept, charged, user, "left in its control group", fix)
 
 
-def _bytes(name: str, room: int, each: int, words: str, fix: str) -> CapacityLimit:
-    kept = reserve(room)
-    why = f"{room / 2**20:,.0f} MiB {words}, less {kept / 2**20:,.0f} MiB kept in reserve, at {each:,} bytes each"
-    return CapacityLimit(name, max(0, room - kept) // each, Confidence.ESTIMATE, why, fix)
+def _bytes(name: str, room: int, kept: int, kernel: int, user: int, words: str, fix: str) -> CapacityLimit:
+    why = (
+        f"{room / 2**20:,.0f} MiB {words}, less {kept / 2**20:,.0f} MiB kept in reserve, at {kernel + user:,} bytes "
+        f"each ({kernel:,} of the kernel)"
+    )
+    return CapacityLimit(name, max(0, room - kept) // (kernel + user), Confidence.ESTIMATE, why, fix)
 
 
-def _conntrack(view: _View) -> CapacityLimit:
+def _conntrack(view: View) -> CapacityLimit:
     name = "net.netfilter.nf_conntrack_max"
     most, count = view.number(name), view.usage.conntrack_count
     if most is None:
@@ -215,7 +165,7 @@ def _conntrack(view: _View) -> CapacityLimit:
     return CapacityLimit(name, max(0, most - count) // ends, Confidence.ESTIMATE, why, "a higher nf_conntrack_max")
 
 
-def _tcp_mem(view: _View) -> CapacityLimit:
+def _tcp_mem(view: View) -> CapacityLimit:
     """It never binds idle connections, and says how many may have something queued at once."""
     name = "net.ipv4.tcp_mem"
     value = view.value(name)
@@ -226,9 +176,30 @@ def _tcp_mem(view: _View) -> CapacityLimit:
     return CapacityLimit(name, None, Confidence.ESTIMATE, why)
 
 
-def _processes(view: _View) -> Iterator[CapacityLimit]:
+def _closing(view: View) -> Iterator[CapacityLimit]:
+    """What is met when all close at once: neither keeps a connection from being held."""
+    for name, said in (
+        ("net.ipv4.tcp_max_tw_buckets", f"may be in TIME_WAIT, {TIME_WAIT_BYTES} bytes each; those beyond skip it"),
+        ("net.ipv4.tcp_max_orphans", "may be closing without a process; those beyond are reset"),
+    ):
+        most = view.number(name)
+        why = f"met only when they close: {most or 0:,} {said}"
+        yield view.unknown(name) if most is None else CapacityLimit(name, None, Confidence.HARD, why)
+
+
+def _maps(view: View) -> CapacityLimit:
+    """It caps threads, of which an event loop has few."""
+    name = "vm.max_map_count"
+    most = view.number(name)
+    if most is None:
+        return view.unknown(name)
+    why = f"no connection needs one; a thread for each connection takes two: {most // 2:,} of those a process"
+    return CapacityLimit(name, None, Confidence.ESTIMATE, why)
+
+
+def _processes(view: View) -> Iterator[CapacityLimit]:
     """What caps the number of processes caps their descriptors."""
-    each = view.files_each()
+    each = view.connections_each() if view.pid is None else None
     running = view.usage.threads or 0
     rooms: list[tuple[str, int | None, int]] = [
         ("kernel.pid_max", view.number("kernel.pid_max"), running),
@@ -243,7 +214,7 @@ def _processes(view: _View) -> Iterator[CapacityLimit]:
             yield CapacityLimit(name, room * each, Confidence.ESTIMATE, why, "fewer processes with more files each")
 
 
-def _ports(view: _View, pairs: int) -> CapacityLimit:
+def _ports(view: View, pairs: int) -> CapacityLimit:
     """Ports of one source address towards one server port, times the pairs of them."""
     name = "net.ipv4.ip_local_port_range"
     value = view.value(name)
@@ -252,21 +223,24 @@ def _ports(view: _View, pairs: int) -> CapacityLimit:
     low, high = value.numbers
     if (high - low) % 2 == 0 and high > low:
         high -= 1  # both ends odd or both even: the search leaves the last port out (inet_hashtables.c)
-    taken = view.value("net.ipv4.ip_local_reserved_ports")
-    reserved = overlap(taken.numbers, low, high) if taken else 0
-    waiting = (view.usage.time_wait or 0) if view.number("net.ipv4.tcp_tw_reuse") == 0 else 0
-    why = f"ports {low} to {high}, {reserved:,} of them reserved"
+    reserved = view.value("net.ipv4.ip_local_reserved_ports")
+    kept = reserved.numbers if reserved else ()
+    taken = overlap(kept, low, high)
+    # A port that anything was bound to is passed over, whatever its address: __inet_hash_connect, fastreuse >= 0.
+    bound = overlap(kept + (view.listening or ()), low, high) - taken
+    waiting = view.usage.time_wait or 0
+    reuse = view.number("net.ipv4.tcp_tw_reuse")
+    why = f"ports {low} to {high}, {taken:,} of them reserved"
+    why += "" if view.listening is None else f", {bound:,} listened on"
     if waiting:
-        why += f", {waiting:,} in TIME_WAIT"
+        again = {1: ", to be had again after a second", 2: ", to be had again over loopback"}.get(reuse or 0, "")
+        why += f", {waiting:,} in TIME_WAIT{again}"
+    each = high - low + 1 - taken - bound
     return CapacityLimit(
         name,
-        max(0, (high - low + 1 - reserved) * pairs - waiting),
+        max(0, each * pairs - (waiting if reuse == 0 else 0)),
         Confidence.HARD,
         why if pairs == 1 else f"{why}; for each of {pairs:,} pairs of source address and server port",
         "more source addresses or server ports, or a wider range",
         per_source=pairs == 1,
     )
-
-
-def _both(view: _View) -> str:
-    return "; two for each connection" if view.ends == 2 else ""

@@ -1,4 +1,4 @@
-"""The measured and agreed numbers behind capacity and advice, each with its source, in one place."""
+"""The measured and agreed numbers behind capacity, budget and advice, each with its source, in one place."""
 
 from __future__ import annotations
 
@@ -10,11 +10,47 @@ connections; 4.05 KB."""
 CLIENT_BYTES = 4400
 """The same at the connecting end, with up to one bind bucket of 256 bytes more: 4.3 KB."""
 
-CGROUP_V1_PAIR_BYTES = 5704
-"""What a version 1 memory control group is charged for both ends of a loopback connection: 5.57 KB, measured, 6.18."""
+KERNEL_SOURCE = "slabs of Linux 6.18, measured with 61,189 connections"
+
+PAIR_BYTES = SERVER_BYTES + CLIENT_BYTES
+"""Both ends of a loopback connection."""
+
+CHARGED_SERVER_BYTES = 1500
+"""What a memory control group is charged for an accepted socket where the kernel does not charge its tcp_sock: version
+1, and version 2 before 6.12 (kmem_cache_charge in accept). Measured on a version 1 group, 6.18, 9,000 connections:
+memory.kmem.usage_in_bytes grew by 1,488."""
+
+CHARGED_CLIENT_BYTES = 4020
+"""The same for a connecting socket, which is charged whole but for what is charged to nobody: 4,009."""
+
+FULL_CHARGE_SINCE = (6, 12)
+"""Kernel from which version 2 charges accepted sockets whole (kmem_cache_charge, called by inet_csk_accept)."""
+
+CHAT_BYTES = 300
+"""User memory of wstune's own server for a connection, interpreter included; a bound that a benchmark holds."""
+
+GENERATOR_BYTES = 300
+"""The same of its load generator."""
+
+APP_BYTES = 16 * 2**10
+"""What an application is taken to keep for a connection unless told or measured: an assumption, and shown as one. An
+object of a connection in Go, Java or asyncio with its buffers is 5 to 50 KB."""
+
+APP_NEEDS_FILES = 1_000
+"""Open files from which a running process's memory can be divided by them; below, its own base outweighs them."""
+
+TLS_BYTES = 15 * 2**10
+"""User memory of one TLS 1.3 session at the serving end, OpenSSL 3.0 with released buffers: 14.9 KB, measured on 1,500
+connections of Python's ssl."""
+
+TIME_WAIT_BYTES = 256
+"""Of one connection in TIME_WAIT (slab tw_sock_TCP)."""
 
 RESERVE_BYTES = 128 * 2**20
 """Memory kept for the rest of the host: this much, or a tenth of what is available if that is more."""
+
+GROUP_RESERVE_BYTES = 32 * 2**20
+"""The same for a memory control group, which has no rest of a host in it."""
 
 OWN_FILES = 64
 """Descriptors of a worker that are not connections: standard streams, epoll, listeners, pipes, libraries (30 to 60)."""
@@ -24,6 +60,11 @@ NOFILE_RESERVE = 1024
 
 NOFILE_MARGIN = (21, 20)
 """Share of a process over the even one (5 %) that profiles plan for: SO_REUSEPORT spreads by hash, not evenly."""
+
+
+def reserve(room: int, *, group: bool = False) -> int:
+    """Bytes of what is available, or of a group's headroom, that are left alone."""
+    return max(GROUP_RESERVE_BYTES if group else RESERVE_BYTES, room // 10)
 
 
 def processes_needed(connections: int, files_each: int) -> int | None:

@@ -29,6 +29,8 @@ from wstune.readiness.compare import demanded_value, effect, satisfied
 from wstune.tunables import CATALOGUE
 from wstune.values import Value
 
+_SOFT = "the process runs already: unless it raises its own soft limit by itself, it stops here with EMFILE"
+
 
 def applicable(profile: Profile, role: Role) -> tuple[Requirement, ...]:
     """The requirements for that end of the connection.
@@ -56,6 +58,7 @@ def judge(
     boots: Mapping[str, NextBoot] | None = None,
     inactive: Mapping[str, str] | None = None,
     facts: HostFacts | None = None,
+    pid: int | None = None,
 ) -> tuple[Finding, ...]:
     """One finding for each requirement on that end of the connection, in the profile's order.
 
@@ -67,10 +70,13 @@ def judge(
         inactive: limits that are there but not in force, with the reason: `not_in_force` knows them. Not meeting one
             is not applicable instead of a failure.
         facts: what the host is, so that no fix is advised that it does not permit.
+        pid: the running process that is judged. It cannot be told to raise its soft limit, which else is only advised.
     """
-    scene = Scene(profile, readings, role, refused or {}, facts or HostFacts())
+    scene = Scene(profile, readings, role, refused or {}, facts or HostFacts(), pid)
     found = []
     for requirement in applicable(profile, role):
+        if pid is not None and requirement.tunable == "nofile.soft":
+            requirement = replace(requirement, severity=Severity.ERROR, why=_SOFT)
         finding = _finding(requirement, scene, (boots or {}).get(requirement.tunable, NextBoot(settled=False)))
         reason = (inactive or {}).get(requirement.tunable, "")
         if reason and finding.outcome in (Outcome.FAIL, Outcome.WARN):

@@ -12,7 +12,8 @@ from typing import Any
 from wstune import __version__
 from wstune.model import Capacity, CapacityLimit, CheckReport, Finding, HostFacts, Persisted, Reading, Requirement
 from wstune.report.head import Head as Head
-from wstune.values import Kind, Value
+from wstune.service import Limits
+from wstune.values import UNLIMITED, Kind, Value
 
 SCHEMA = 1
 """Raised when a reader of an older number could misread the document; a new key does not raise it."""
@@ -61,8 +62,23 @@ def check_document(report: CheckReport, head: Head) -> Document:
         "host": _host(report.host),
         "findings": [_finding(finding) for finding in report.findings],
         "capacity": {capacity.role.value: _capacity(capacity) for capacity in report.capacity},
+        "costs": None if report.costs is None else report.costs._asdict(),
+        "invariants": [_finding(finding) for finding in report.invariants],
+        "already_hit": [hit._asdict() for hit in report.hits],
+        "limits": [_limits(limits) for limits in report.limits],
+        "listeners": None if report.listeners is None else [listener._asdict() for listener in report.listeners],
         "sentences": list(report.sentences),
     }
+
+
+def _limits(limits: Limits) -> Document:
+    """Numbers as they are; no limit is null in `value` and true in `unlimited`, and what is not known is null."""
+    numbers: Document = {}
+    for name, number in limits._asdict().items():
+        if name not in ("title", "who", "sources"):
+            unlimited = number is not None and number >= UNLIMITED
+            numbers[name] = None if number is None else {"value": None if unlimited else number, "unlimited": unlimited}
+    return {"title": limits.title, "who": limits.who, **numbers, "sources": dict(limits.sources)}
 
 
 def _host(host: HostFacts) -> Document:

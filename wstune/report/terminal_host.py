@@ -12,10 +12,11 @@ from wstune.service import Costs, Hit, Limits
 
 _LABEL = 18
 _COLUMN = 15
+_BODY = " " * 7
 
 
 def costs_text(costs: Costs) -> str:
-    """What a connection is taken to cost, and how that is known: `16 KiB a connection for the application (assumed)`."""
+    """What a connection is taken to cost, and how that is known: `16 KiB for the application (assumed)`."""
     told = "assumed; --app-bytes tells" if costs.app_source == ASSUMED else costs.app_source
     tls = f", {size(costs.tls)} for TLS" if costs.tls else ""
     return f"{size(costs.app)} a connection for the application ({told}){tls}, beside the kernel's"
@@ -71,11 +72,12 @@ def limits_table(limits: Sequence[Limits], width: int) -> list[str]:
 
 
 def hit_lines(hits: Sequence[Hit], width: int) -> list[str]:
-    """Each limit, how often its counter moved, what that means and what to do."""
-    lines = []
-    for hit in hits:
-        lines += wrapped(f"{hit.name}: {hit.said} ({hit.counter} {count(hit.count)})", width, " " * 7, "  ")
-        lines += wrapped(hit.fix, width, " " * 12, " " * 7 + "fix: ")
+    """Each limit, what was met and how often; what to do about it, once for those that follow with the same advice."""
+    lines: list[str] = []
+    for hit, after in zip(hits, (*hits[1:], None), strict=True):
+        lines += wrapped(f"{hit.name}: {hit.said} ({hit.counter} {count(hit.count)})", width, _BODY, "  ")
+        if after is None or after.fix != hit.fix:
+            lines += wrapped(hit.fix, width, f"{_BODY}     ", f"{_BODY}fix: ")
     return lines
 
 
