@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from wstune.host import managers
+from wstune.host.files import Root
 from wstune.host.host import Host
 from wstune.host.sysctl_files import boot
 from wstune.model import HostFacts, NextBoot, Reading, Store
@@ -18,16 +19,19 @@ _NR_OPEN = "1048576"
 """sysctl_nr_open of fs/file.c: what it is when neither a file nor the init has set it."""
 
 
-def next_boots(host: Host, facts: HostFacts, readings: Mapping[str, Reading]) -> dict[str, NextBoot]:
-    """By name, for the sysctls among the readings."""
+def next_boots(
+    host: Host, facts: HostFacts, readings: Mapping[str, Reading], files: Root | None = None
+) -> dict[str, NextBoot]:
+    """By name, for the sysctls among the readings. `files`: where configuration is, unless with the host."""
+    root = files or host.root
     names = [name for name in readings if CATALOGUE[name].store is Store.SYSCTL]
-    found = boot(host.root)
+    found = boot(root)
     if facts.container and found.loader != "systemd":
         found = found._replace(elsewhere=IN_CONTAINER)
     elif facts.initial_netns is False and not facts.container:
         found = found._replace(elsewhere_net=IN_NAMESPACE)
     if not found.elsewhere:
-        found = found._replace(holds=managers.holds(host.root, names, found.files))
+        found = found._replace(holds=managers.holds(root, names, found.files))
     return next_boot(found, (CATALOGUE[name] for name in names), _own(host, facts, readings, found.loader))
 
 

@@ -1,10 +1,11 @@
-"""`wstune status` without a terminal: is what was applied still so, and is it still an improvement."""
+"""`wstune status` without a terminal: is what was applied still so, will a boot leave it so, is it still better."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from wstune.actions.drift import Drift, drift_lines, drifts
 from wstune.actions.place import here
 from wstune.host import own_files, rlimits
 from wstune.host.files import words
@@ -12,6 +13,7 @@ from wstune.host.host import Host
 from wstune.host.sysctl import read_sysctl
 from wstune.model import HostFacts, Reading
 from wstune.report.json import Document, Head, head_document
+from wstune.tunables import CATALOGUE
 from wstune.tuning.ageing import Aged, aged
 from wstune.tuning.chain import belongs, chain, target_key
 from wstune.tuning.journal import DEFAULT_STATE, Journal
@@ -43,11 +45,13 @@ class Status:
     cut: tuple[Transaction, ...]
     elsewhere: tuple[Transaction, ...]
     aged: tuple[Aged, ...]
+    drifts: tuple[Drift, ...] = ()
 
     @property
     def clean(self) -> bool:
-        """Whether everything is as applied, and nothing of it lowers a default."""
-        return not (self.cut or self.aged or any(each.state in ("changed", "unreadable") for each in self.held))
+        """Whether everything is as applied, will be so after a boot, and nothing of it lowers a default."""
+        changed = any(each.state in ("changed", "unreadable") for each in self.held)
+        return not (self.cut or self.aged or changed or any(each.lost for each in self.drifts))
 
 
 def run_status(host: Host, state_dir: str = DEFAULT_STATE, etc_root: str = "/") -> Status:
@@ -57,16 +61,23 @@ def run_status(host: Host, state_dir: str = DEFAULT_STATE, etc_root: str = "/") 
     transactions = Journal(state_dir).transactions()
     standing = [txn for txn in transactions if txn.standing is not Standing.CLOSED]
     held = []
+    applied: dict[str, str] = {}
+    wished: dict[str, str] = {}
     for txn in standing:
         for act in txn.acts:
             links = chain(transactions, target_key(txn, act)) if act.stands and belongs(txn.place, place) else []
             if links and links[-1].act is act and act.kind is not ActKind.DIRECTORY:
                 held.append(_held(host, act, links[-1].after))
+                if act.kind is ActKind.SYSCTL and act.target in CATALOGUE:
+                    applied[act.target] = links[-1].after
+            if links and act.style == "sysctl":
+                wished.update((key, value) for key, value, _ in act.entries if key in CATALOGUE)
     return Status(
         held=tuple(held),
         cut=tuple(txn for txn in standing if txn.standing is not Standing.APPLIED and belongs(txn.place, place)),
         elsewhere=tuple(txn for txn in standing if not belongs(txn.place, place)),
         aged=aged_lines(host, facts, etc_root),
+        drifts=drifts(host, facts, applied, wished, etc_root),
     )
 
 
@@ -102,9 +113,11 @@ def status_text(status: Status) -> str:
         applied = "" if each.state == "as-applied" else f", applied was {shown(each.applied)}"
         lines.append(f"{each.state:<11} {each.target} = {shown(each.now)}{applied} (transaction {each.txn})")
     lines += [aged_sentence(line) for line in status.aged]
+    nothing = not lines and not status.elsewhere
+    lines += [line for each in sorted(status.drifts, key=lambda each: not each.lost) for line in drift_lines(each)]
     for txn in status.elsewhere:
         lines.append(f"transaction {txn.id} ({txn.profile}) stands in network namespace {txn.place.netns}")
-    if not lines:
+    if nothing:
         lines.append("nothing is applied here")
     elif status.clean:
         lines.append("everything is as it was applied")
@@ -120,6 +133,7 @@ def status_document(status: Status, head: Head) -> Document:
         "cut_short": [txn.id for txn in status.cut],
         "elsewhere": [{"id": txn.id, "netns": txn.place.netns} for txn in status.elsewhere],
         "aged": [line._asdict() for line in status.aged],
+        "drift": [{**each._asdict(), "managers": list(each.managers)} for each in status.drifts],
     }
 
 

@@ -22,9 +22,9 @@ def status(
     format_: options.ReportFormat = options.Format.TERMINAL,
     output: options.Output = None,
 ) -> int:
-    """Say whether what was applied is still so, and whether a line of ours has come to lower a default.
+    """Say what has drifted: what was applied, what is now, what the next boot will make of it, and who else sets it.
 
-    Exit codes: 0 all is as applied, 1 something has changed, was cut short or has aged.
+    Exit codes: 0 all is as applied, 1 something has changed, was cut short or has aged, or is lost at the next boot.
     """
     started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     check_writable(output)
