@@ -9,6 +9,7 @@ import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -103,7 +104,7 @@ def wsproto(url: str) -> None:
 def picows(url: str) -> None:
     import picows as library
 
-    class Listener(library.WSListener):  # type: ignore[misc]  # it publishes no types
+    class Listener(library.WSListener):
         def __init__(self) -> None:
             self.heard: asyncio.Queue[bytes] = asyncio.Queue()
 
@@ -113,13 +114,14 @@ def picows(url: str) -> None:
 
     async def talk() -> None:
         transport, listener = await library.ws_connect(Listener, url)
+        assert isinstance(listener, Listener)
         for kind, payload in (
             (library.WSMsgType.TEXT, b"hello"),
             (library.WSMsgType.TEXT, LONG.encode()),
             (library.WSMsgType.BINARY, b"\x00\xff"),
         ):
             transport.send(kind, payload)
-            assert await asyncio.wait_for(listener.heard.get(), PATIENCE) == payload
+            assert await asyncio.wait_for(cast(Listener, listener).heard.get(), PATIENCE) == payload
         transport.send_close(library.WSCloseCode.OK)
         await asyncio.wait_for(transport.wait_disconnected(), PATIENCE)
 

@@ -344,10 +344,10 @@ def test_without_descriptors_it_waits_and_does_not_spin() -> None:
             time.sleep(0.05)
         assert cpu_seconds(pid) - before < 0.25 * (time.monotonic() - began)
         assert select.select(waiting, [], [], 0)[0] == []
-        for one in members:
-            one.close()
-        for one in waiting:
-            assert one.recv(1000).startswith(b"HTTP/1.1 101")
+        for member in members:
+            member.close()
+        for late in waiting:
+            assert late.recv(1000).startswith(b"HTTP/1.1 101")
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (hard, hard))
         total = server.total()
         assert total["accept_errors"] > 0
