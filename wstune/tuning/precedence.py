@@ -1,8 +1,6 @@
 """Which file will override a line of ours, under which loader. Pure: file names and texts in.
 
-systemd-sysctl reads /etc, /run, /usr/local/lib, /usr/lib `sysctl.d`; of files with one name the first directory's is
-read, the rest are masked; all names are sorted, and of a key's assignments the last one wins (sysctl.d(5)). procps'
-`sysctl --system` does the same, and then reads /etc/sysctl.conf as well. A glob never beats a key that is named.
+Which of the sysctl files' lines wins is worked out by readiness.sysctl_d.
 """
 
 from __future__ import annotations
@@ -11,10 +9,10 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-SYSCTL_DIRECTORIES = ("/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d", "/lib/sysctl.d")
-SYSCTL_CONF = "/etc/sysctl.conf"
+from wstune.readiness import sysctl_d
 
-_SWAP = str.maketrans("./", "/.")
+SYSCTL_DIRECTORIES = sysctl_d.DIRECTORIES
+SYSCTL_CONF = sysctl_d.CONF
 
 
 class ConfigFile(NamedTuple):
@@ -45,18 +43,17 @@ def sysctl_override(files: Sequence[ConfigFile], own: str, key: str) -> Override
         own: the path of our file.
     """
     ours = own.rpartition("/")[2]
-    seen: dict[str, ConfigFile] = {}
-    for file in files:
-        if file.path != SYSCTL_CONF:
-            seen.setdefault(file.name, file)
-    for name in sorted(seen, reverse=True):
-        if name <= ours:
-            break
-        if found := _assignment(seen[name], key):
-            return found._replace(why=f"{name} is read after {ours}")
-    conf = next((file for file in files if file.path == SYSCTL_CONF), None)
-    found = _assignment(conf, key) if conf else None
-    return found and found._replace(why="`sysctl --system` reads it last; systemd-sysctl does not read it")
+    others = (sysctl_d.ConfigFile(file.path, file.text) for file in files if file.path != own)
+    read = [sysctl_d.ConfigFile(own, f"{key} ="), *others]  # as it will be, whatever is there now
+    last = sysctl_d.systemd_writes(read, [key]).get(key, [])
+    if last and not last[-1].source.startswith(f"{own}:"):
+        name = last[-1].source.rpartition(":")[0].rpartition("/")[2]
+        return Override(last[-1].source, last[-1].text, f"{name} is read after {ours}")
+    last = sysctl_d.procps_writes(read, [key]).get(key, [])
+    if last and not last[-1].source.startswith(f"{own}:"):
+        why = "`sysctl --system` reads it last; systemd-sysctl does not read it"
+        return Override(last[-1].source, last[-1].text, why)
+    return None
 
 
 def limits_override(files: Sequence[ConfigFile], own: str, user: str) -> Override | None:
@@ -94,23 +91,6 @@ def _login_limit(files: Sequence[ConfigFile], user: str, kind: str, first: int) 
     groups = [number for who, number in lines if who[0] in "@%"]
     present = ([number for who, number in lines if who == "*" and user != "root"] or [first])[-1]
     return LoginLimit(min(present, *groups), max(present, *groups)) if groups else LoginLimit(present, present)
-
-
-def normalised(key: str) -> str:
-    """A key with dots, as sysctl.d(5) reads it: if its first separator is a slash, dots and slashes change places."""
-    first = next((letter for letter in key if letter in "./"), "")
-    return key.translate(_SWAP) if first == "/" else key
-
-
-def _assignment(file: ConfigFile, key: str) -> Override | None:
-    found = None
-    for number, line in enumerate(file.text.splitlines(), 1):
-        name, equals, value = line.strip().partition("=")
-        if not equals or name[:1] in ("#", ";"):
-            continue
-        if normalised(name.strip().removeprefix("-").strip()) == key:
-            found = Override(f"{file.path}:{number}", value.strip(), "")
-    return found
 
 
 def _later(files: Sequence[ConfigFile], own: str, pattern: re.Pattern[str]) -> Override | None:
