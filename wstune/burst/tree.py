@@ -10,6 +10,7 @@ import errno
 import gc
 import mmap
 import os
+import select
 import signal
 import socket
 import time
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from wstune.burst.tls import ClientTls
 
 _START_SECONDS = 10.0
+_END_SECONDS = 60.0
 
 
 class Tree:
@@ -148,7 +150,7 @@ class Tree:
         job.part, job.parts, job.start = index, self.generators, start
         job.phases = [tuple(phase) for phase in plan.get("phases", ())]
         job.poisson, job.seed = plan.get("poisson", False), plan.get("seed", 0)
-        job.routes = [_route(route) for route in plan.get("routes", ())]
+        job.routes = [_route(route, (address, port)) for route in plan.get("routes", ())]
         job.programs = read_programs(plan.get("programs", []))
         return job
 
@@ -183,15 +185,14 @@ class Tree:
     def end_generators(self) -> None:
         """End every generator, and every server worker but one, and wait for the generators.
 
-        One worker lives on to serve whoever comes after the burst. The others end together with their clients: a worker
-        that had to notice a million ends of file one by one would take a minute, the kernel takes seconds.
+        One worker lives on to serve whoever comes after the burst. The others end first, while the generators stand
+        still: then each connection costs the kernel one reset, and nobody's Python has to notice a million ends.
         """
-        servers = self.server_pids()[1:] if self.server_pid else []
-        for pid in (*servers, *self.pids):
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
+        for pid in self.pids:
+            os.kill(pid, signal.SIGSTOP)
+        _kill_and_wait(self.server_pids()[1:] if self.server_pid else [])
+        for pid in self.pids:
+            os.kill(pid, signal.SIGKILL)
         for pid in self.pids:
             os.waitpid(pid, 0)
         for pipe in self.pipes.values():
@@ -208,13 +209,13 @@ class Tree:
             self.server_pid = 0
 
 
-def _route(plan: dict[str, Any]) -> dict[str, Any]:
-    """A route of the plan, its texts as bytes, as they go over the wire."""
-    route = dict(plan)
+def _route(plan: dict[str, Any], target: tuple[str, int]) -> dict[str, Any]:
+    """A route of the plan, its texts as bytes, as they go over the wire; without an address, it leads to `target`."""
+    route = {**plan, "host": plan["host"] or f"{target[0]}:{target[1]}"}
     for name in ("host", "path", "headers", "tunnel"):
-        route[name] = plan[name].encode()
+        route[name] = route[name].encode()
     route["protocols"] = tuple(name.encode() for name in plan["protocols"])
-    route["server"] = tuple(plan["server"])
+    route["server"] = tuple(plan["server"]) or target
     return route
 
 
@@ -222,6 +223,25 @@ def _tls(plan: dict[str, Any]) -> ClientTls:
     from wstune.burst.tls import ClientTls, context
 
     return ClientTls(context(plan["ca"], insecure=plan["insecure"]))
+
+
+def _kill_and_wait(pids: list[int]) -> None:
+    """SIGKILL processes that are not our children, and wait until they have closed everything (pidfd_open(2))."""
+    poll, ends = select.poll(), []
+    for pid in pids:
+        try:
+            ends.append(os.pidfd_open(pid))
+        except OSError:
+            continue  # it is gone already
+        poll.register(ends[-1], select.POLLIN)
+        os.kill(pid, signal.SIGKILL)
+    waiting, until = len(ends), time.monotonic() + _END_SECONDS
+    while waiting and time.monotonic() < until:
+        for end, _ in poll.poll(100):
+            poll.unregister(end)
+            waiting -= 1
+    for end in ends:
+        os.close(end)
 
 
 def _supervise(supervisor: Supervisor, inherited: tuple[int, ...], parent: int) -> None:
