@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
-from wstune.service import Costs, Hit, Limits, Listener
+from wstune.service import Costs, Hit, Limits, Listener, Share
 from wstune.values import Kind, Value
 
 
@@ -339,6 +339,25 @@ class CheckReport:
     """Whose limits are what: this shell, a new login, a unit, a running process."""
     listeners: tuple[Listener, ...] | None = None
     """Of the network namespace; None where they could not be seen."""
+
+
+class CapacityReport(NamedTuple):
+    """What `wstune capacity` found: of a host as it is, of a fleet on paper, or both.
+
+    Attributes:
+        host: None when no host was looked at, since the machine's size was given.
+        connections: the target; None when there is none.
+        fleet: servers and generators of a size; empty when none was asked for.
+        sentences: remarks, and what it comes to last.
+    """
+
+    host: HostFacts | None
+    connections: int | None
+    costs: Costs
+    capacity: tuple[Capacity, ...] = ()
+    limits: tuple[Limits, ...] = ()
+    fleet: tuple[Share, ...] = ()
+    sentences: tuple[str, ...] = ()
 
 
 class Refusal(Enum):

@@ -88,3 +88,35 @@ class Costs(NamedTuple):
     app_source: str
     tls: int
     generator: int
+
+
+class Machine(NamedTuple):
+    """A machine on paper: bytes of memory, and cores."""
+
+    ram_bytes: int
+    cpus: int
+
+
+class Share(NamedTuple):
+    """What each machine of one kind in a fleet carries, and what must be set on it.
+
+    Attributes:
+        kind: `server` or `generator`.
+        machines: how many it takes.
+        holds: connections for which one has room.
+        connections: those that one is given.
+        processes: over how many it spreads them, one a core.
+        sources: addresses that one connects from; 0 for a server.
+        settings: limits and what is demanded of each, as in a profile: `("nofile", "≥ 106,024")`.
+        seconds: how long opening takes if all open at once with wstune's own programs, by the rate of a core.
+    """
+
+    kind: str
+    machine: Machine
+    machines: int
+    holds: int
+    connections: int
+    processes: int
+    sources: int
+    settings: tuple[tuple[str, str], ...]
+    seconds: float

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 VERBS = {
     "check": "check",
+    "capacity": "capacity",
     "apply": "apply",
     "rollback": "rollback",
     "history": "history",

@@ -59,6 +59,14 @@ def pid(text: str) -> int:
     return int(text)
 
 
+def memory(text: str) -> int:
+    """A size of memory. Raises UsageError."""
+    try:
+        return parse_size(text)
+    except ValueError as error:
+        raise UsageError(f"a size of memory: {error}", "64G, 512M and 16K are understood") from error
+
+
 def app_bytes(text: str) -> int:
     """The size behind --app-bytes. Raises UsageError."""
     try:

@@ -15,7 +15,7 @@ from wstune.errors import WstuneError
 from wstune.report.formats import Look, ReportFormat, exit_code, write_check, write_verify
 
 if TYPE_CHECKING:
-    from wstune.model import CheckReport
+    from wstune.model import CapacityReport, CheckReport
     from wstune.report.head import Head
     from wstune.verification import VerifyReport
 
@@ -45,6 +45,22 @@ def deliver_check(report: CheckReport, format_: ReportFormat, output: str | None
     head = _head("check", started, report.host.boot_id, code)
     write_report(write_check(format_, report, head, Look(_color(output))), output)
     return code
+
+
+def deliver_capacity(report: CapacityReport, as_json: bool, output: str | None, started: str) -> int:
+    """Write a report of capacity. Its exit code is 0: it says what is, and judges nothing."""
+    if as_json:
+        from wstune.report.json import dumps
+        from wstune.report.json_capacity import capacity_report_document
+
+        head = _head("capacity", started, report.host.boot_id if report.host is not None else None, 0)
+        text = dumps(capacity_report_document(report, head))
+    else:
+        from wstune.report.terminal_capacity import capacity_text
+
+        text = capacity_text(report, color=_color(output))
+    write_report(text, output)
+    return 0
 
 
 def deliver_verify(

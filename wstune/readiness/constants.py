@@ -52,6 +52,17 @@ RESERVE_BYTES = 128 * 2**20
 GROUP_RESERVE_BYTES = 32 * 2**20
 """The same for a memory control group, which has no rest of a host in it."""
 
+FREE_SHARE = (93, 100)
+"""Share of a machine's memory that is available after boot: what the kernel and a small system leave of it."""
+
+OPEN_RATE = 13_700
+"""Connections a second that one core opens where both ends are wstune's own and share it: 27,400 on two cores, with
+random keys, full header checks and latency records (docs: measured against a pair in C, which opens 31,000)."""
+
+PORT_SHARE = (1, 2)
+"""Share of a source address's ports to plan with: past a half connect() goes from 25 µs to over 700 µs, since the
+kernel tries the ports of one parity first (net/ipv4/inet_hashtables.c __inet_hash_connect)."""
+
 OWN_FILES = 64
 """Descriptors of a worker that are not connections: standard streams, epoll, listeners, pipes, libraries (30 to 60)."""
 

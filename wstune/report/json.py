@@ -59,19 +59,19 @@ def check_document(report: CheckReport, head: Head) -> Document:
         "connections": report.connections,
         "processes": report.processes,
         "role": report.role.value,
-        "host": _host(report.host),
+        "host": host_document(report.host),
         "findings": [_finding(finding) for finding in report.findings],
-        "capacity": {capacity.role.value: _capacity(capacity) for capacity in report.capacity},
+        "capacity": {capacity.role.value: capacity_document(capacity) for capacity in report.capacity},
         "costs": None if report.costs is None else report.costs._asdict(),
         "invariants": [_finding(finding) for finding in report.invariants],
         "already_hit": [hit._asdict() for hit in report.hits],
-        "limits": [_limits(limits) for limits in report.limits],
+        "limits": [limits_document(limits) for limits in report.limits],
         "listeners": None if report.listeners is None else [listener._asdict() for listener in report.listeners],
         "sentences": list(report.sentences),
     }
 
 
-def _limits(limits: Limits) -> Document:
+def limits_document(limits: Limits) -> Document:
     """Numbers as they are; no limit is null in `value` and true in `unlimited`, and what is not known is null."""
     numbers: Document = {}
     for name, number in limits._asdict().items():
@@ -81,7 +81,7 @@ def _limits(limits: Limits) -> Document:
     return {"title": limits.title, "who": limits.who, **numbers, "sources": dict(limits.sources)}
 
 
-def _host(host: HostFacts) -> Document:
+def host_document(host: HostFacts) -> Document:
     return {
         "kernel": host.kernel,
         "hostname": host.hostname,
@@ -145,7 +145,7 @@ def _required(requirement: Requirement) -> Document:
     }
 
 
-def _capacity(capacity: Capacity) -> Document:
+def capacity_document(capacity: Capacity) -> Document:
     bottleneck = capacity.bottleneck
     return {
         "connections": bottleneck and bottleneck.connections,
