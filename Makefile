@@ -9,7 +9,7 @@ BIN = $(VENV)/bin
 RUN = $(BIN)/python -m
 CONTENTS = pyproject.toml constraints.txt
 
-.PHONY: verify test test-crash test-vm lint bench-open bench-million bench-two-million bench-peers bench-check clean
+.PHONY: verify test test-crash test-vm lint bench-open bench-million bench-two-million bench-peers bench-check bench-fanout bench-hostile clean
 .DELETE_ON_ERROR:
 
 verify: $(VENV)/.ready
@@ -42,6 +42,12 @@ bench-two-million: $(VENV)/.ready-dev
 
 bench-peers: $(VENV)/.ready-dev
 	@$(RUN) benchmarks.peers $(ARGS)
+
+bench-fanout: $(VENV)/.ready-dev
+	@$(RUN) benchmarks.fanout $(ARGS)
+
+bench-hostile: $(VENV)/.ready-dev
+	@$(RUN) benchmarks.hostile $(ARGS)
 
 bench-check: $(VENV)/.ready
 	@$(RUN) benchmarks.check $(ARGS)
