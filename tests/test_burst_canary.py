@@ -291,3 +291,29 @@ def test_percentiles_are_values_that_were_seen(values: list[float]) -> None:
     for share, value in zip((0.5, 0.9, 0.99, 0.999), found, strict=False):
         assert value in values
         assert sum(sample <= value for sample in values) >= share * len(values) - 1e-6
+
+
+def test_a_paused_canary_visits_nobody() -> None:
+    """Between pause and resume no visit begins; a paused one can be stopped."""
+    with _chat(_echo) as url:
+        canary = Canary(url, 0.01)
+        canary.start()
+        try:
+            _wait_for(canary, 3)
+            canary.pause()
+            before = canary.result().attempts
+            time.sleep(0.1)
+            assert canary.result().attempts == before
+            canary.resume()
+            _wait_for(canary, before + 1)
+            canary.pause()
+        finally:
+            seen = canary.stop()
+        assert seen.failed == 0
+
+
+def _wait_for(canary: Canary, visits: int) -> None:
+    until = time.monotonic() + 20
+    while canary.result().attempts < visits:
+        assert time.monotonic() < until
+        time.sleep(0.01)

@@ -320,12 +320,15 @@ def _close(burst: Driver, state: Run) -> None:
     graceful = options.close == "graceful" or (not options.target.ours and options.close != "rst")
     rate = CLOSE_RATE if graceful and not shown.interrupted else 0.0
     sample = 0 if shown.interrupted or options.close == "rst" else _GRACEFUL_SAMPLE
+    if state.witness is not None and not shown.interrupted:
+        state.witness.pause()  # most of the server ends with its clients
     began = time.monotonic()
     shown.closed = burst.do("close", sample=sample, rate=rate)
     shown.close_seconds = time.monotonic() - began
     if state.witness is not None:
         if not shown.interrupted and shown.closed["server"]["alive"]:
             state.witness.phase("after")
+            state.witness.resume()
             time.sleep(_CANARY_SECONDS)
         shown.canary = state.witness.stop(abandon=shown.interrupted)
     began = time.monotonic()

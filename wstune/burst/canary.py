@@ -62,6 +62,18 @@ class Canary(threading.Thread):
         self._phases: dict[str, _Samples] = {"": _Samples()}
         self._phase = ""
         self._sock: _BoundedSocket | None = None
+        self._visiting = threading.Lock()
+        self._paused = False
+
+    def pause(self) -> None:
+        """Let the visit under way end, and begin none until `resume`: for when the server is taken down on purpose."""
+        self._paused = self._paused or self._visiting.acquire(timeout=self._visit_seconds + 0.5)
+
+    def resume(self) -> None:
+        """Go on after `pause`."""
+        if self._paused:
+            self._paused = False
+            self._visiting.release()
 
     def phase(self, name: str) -> None:
         """Count visits that begin from now on under this name too (`before`, `while`, `after`)."""
@@ -76,8 +88,9 @@ class Canary(threading.Thread):
             abandon: break the visit under way at once and do not count it.
         """
         self._stopping.set()
+        self._abandoned = abandon
+        self.resume()
         if abandon:
-            self._abandoned = True
             sock = self._sock
             if sock is not None:
                 sock.wake()
@@ -91,20 +104,23 @@ class Canary(threading.Thread):
 
     def run(self) -> None:
         while not self._stopping.is_set():
-            began = time.monotonic()
-            with self._lock:
-                samples = self._phases[self._phase]
-            visit = _Visit(self._url, self._address, self._source, began + self._visit_seconds)
-            self._sock = visit.sock
-            try:
-                reason = visit.go()
-            finally:
-                self._sock = None
-                visit.sock.close()
-            if self._abandoned:
-                return
-            with self._lock:
-                samples.add(visit, reason)
+            with self._visiting:
+                began = time.monotonic()
+                if self._stopping.is_set():
+                    return
+                with self._lock:
+                    samples = self._phases[self._phase]
+                visit = _Visit(self._url, self._address, self._source, began + self._visit_seconds)
+                self._sock = visit.sock
+                try:
+                    reason = visit.go()
+                finally:
+                    self._sock = None
+                    visit.sock.close()
+                if self._abandoned:
+                    return
+                with self._lock:
+                    samples.add(visit, reason)
             self._stopping.wait(max(0.0, began + self._interval - time.monotonic()))
 
 
