@@ -13,11 +13,12 @@ import pytest
 
 from tests.samples import CHECKS, EVERY_OUTCOME, finding
 from tests.samples_verify import CASES
-from wstune.model import Operator
+from wstune.model import Operator, Outcome
 from wstune.report.formats import Look, ReportFormat, write_check, write_verify
 from wstune.report.head import Head
 from wstune.report.json import check_document
 from wstune.report.json_verify import load_verify
+from wstune.service import Hit
 from wstune.verification import VerifyReport
 
 HEAD = Head("verify", "2026-11-24T05:00:00Z", None, ("verify", "host", "-n", "61189"), 1)
@@ -172,3 +173,15 @@ def test_a_baseline_is_compared() -> None:
     assert "Compared with before.json" in page.text
     assert "reached (connections) 61,189 19,990 -67.3% worse" in page.text
     assert "open, before" in page.text
+
+
+def test_what_holds_between_limits_and_what_was_met_is_told() -> None:
+    """Invariants stand among the findings, and limits that were met since boot have a table."""
+    between = finding("net.ipv4.ip_local_reserved_ports", "", Operator.CONTAINS, "8000", outcome=Outcome.WARN)
+    hit = Hit(
+        "TcpExt.ListenOverflows", 45, "net.core.somaxconn", "a listener's accept queue was full", "a larger backlog"
+    )
+    report = replace(CHECKS["check-ready"], invariants=(between,), hits=(hit,))
+    text = Page(write_check(ReportFormat.HTML, report, HEAD, Look())).text
+    assert "could be better net.ipv4.ip_local_reserved_ports" in text
+    assert "a listener's accept queue was full TcpExt.ListenOverflows 45" in text

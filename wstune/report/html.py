@@ -75,6 +75,7 @@ def verify(report: VerifyReport, head: Head, look: Look) -> str:
         "baseline": look.baseline[0] if look.baseline else "",
         "comparison": html_parts.compared(look.baseline[1], report) if look.baseline else [],
         "findings": [],
+        "hits": [],
         "capacity": [],
         "facts": [],
         "thinned": f"{len(thin.timeline):,}" if thinned else "",
@@ -101,6 +102,7 @@ def verify(report: VerifyReport, head: Head, look: Look) -> str:
 def _of_check(report: CheckReport) -> dict[str, Any]:
     return {
         "findings": html_parts.findings(report),
+        "hits": html_parts.hits(report),
         "capacity": [html_parts.capacity(each, report.connections) for each in report.capacity],
         "facts": html_parts.facts(report.host),
         "target": counted(report.connections, "connection"),

@@ -24,7 +24,8 @@ Row = tuple[str, ...]
 def findings(report: CheckReport) -> list[dict[str, str]]:
     """What fails first, the graver first, else in the profile's order."""
     order, severities = list(_OUTCOMES), list(Severity)
-    found = sorted(report.findings, key=lambda each: (order.index(each.outcome), severities.index(each.severity)))
+    every = (*report.findings, *report.invariants)
+    found = sorted(every, key=lambda each: (order.index(each.outcome), severities.index(each.severity)))
     return [
         {
             "outcome": _OUTCOMES[each.outcome][0],
@@ -41,6 +42,11 @@ def findings(report: CheckReport) -> list[dict[str, str]]:
         }
         for each in found
     ]
+
+
+def hits(report: CheckReport) -> list[Row]:
+    """Limits that this host has met already since boot, with the counters that tell."""
+    return [(hit.name, hit.said, f"{hit.counter} {hit.count:,}", hit.fix) for hit in report.hits]
 
 
 def capacity(found: Capacity, target: int) -> dict[str, Any]:
