@@ -180,3 +180,30 @@ def test_it_imports_no_more_than_it_needs() -> None:
     assert not loaded & heavy
     parts = {name.split(".")[1] for name in loaded if name.startswith("wstune.")}
     assert not parts & {"burst", "chat", "protocol", "export", "verification"}
+
+
+def test_a_namespace_like_a_containers() -> None:
+    """In a network namespace of its own, with /proc/sys read-only, the host's keys are not applicable, and who decides
+    is said; what is there is judged as ever."""
+    need("netns")
+    inside = f"mount --bind /proc/sys /proc/sys && mount -o remount,ro,bind /proc/sys && exec {sys.executable} -m wstune"
+    done = subprocess.run(
+        ["unshare", "-Urnm", "sh", "-c", f"{inside} check -n 1000 --format json"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    document = json.loads(done.stdout)
+    validate(document, SCHEMAS / "check.json")
+    found = {each["tunable"]: each for each in document["findings"]}
+    for name in ("net.ipv4.tcp_mem", "net.ipv4.tcp_max_orphans", "net.core.netdev_max_backlog"):
+        assert found[name]["outcome"] == "not-applicable"
+        assert "host" in found[name]["note"]
+        assert (found[name]["live"], found[name]["fix"]) == (None, "")
+    assert found["net.core.somaxconn"]["outcome"] == "pass"
+    assert document["host"]["initial_netns"] is False
+    assert any("read-only" in note for note in document["host"]["notes"])
+    unbound = {each["name"]: each for each in document["capacity"]["server"]["limits"]}["net.ipv4.tcp_mem"]
+    assert (unbound["connections"], "host" in unbound["why"]) == (None, True)
