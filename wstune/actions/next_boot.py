@@ -31,7 +31,8 @@ def next_boots(
     elif facts.initial_netns is False and not facts.container:
         found = found._replace(elsewhere_net=IN_NAMESPACE)
     if not found.elsewhere:
-        found = found._replace(holds=managers.holds(root, names, found.files))
+        by = next((each for each in ("firewalld", "ufw") if managers.enabled(root, each)), "")
+        found = found._replace(holds=managers.holds(root, names, found.files), conntrack_by=by)
     return next_boot(found, (CATALOGUE[name] for name in names), _own(host, facts, readings, found.loader))
 
 

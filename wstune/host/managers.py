@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from wstune.host.files import Root
-from wstune.readiness import managers
 from wstune.readiness.next_boot import Hold
 from wstune.readiness.sysctl_d import ConfigFile
 
@@ -29,37 +28,28 @@ KUBE_PROXY = (
     "/etc/kubernetes/kube-proxy.conf",
     "/etc/kubernetes/manifests/kube-proxy.manifest",
 )
-SERVICES = ("tuned", "saptune", "bpftune", "firewalld", "kubelet", "kube-proxy", "k3s", "k3s-agent")
+SERVICES = ("tuned", "saptune", "bpftune", "firewalld", "ufw", "kubelet", "kube-proxy", "k3s", "k3s-agent")
 """Whose links in WANTS are looked at."""
 
 
 def holds(root: Root, keys: Sequence[str], files: Sequence[ConfigFile]) -> tuple[Hold, ...]:
     """What other programs do to the keys, in the order in which they start."""
+    if not present(root):
+        return ()  # as on most hosts: nothing more is imported
     return (
         *_ufw(root, keys),
         *_tuned(root, keys, files),
         *_saptune(root, keys),
-        *(managers.bpftune(unit, keys) if (unit := enabled(root, "bpftune")) else ()),
+        *_bpftune(root, keys),
         *_kubernetes(root, keys),
     )
 
 
-def present(root: Root) -> tuple[tuple[str, str], ...]:
-    """(name, what shows it) of each program that may change limits on this host, whatever it does to which."""
-    found = []
-    if _says(root, UFW, "ENABLED", "yes"):
-        found.append(("ufw", UFW))
-    profile = (text_of(root, TUNED) or "").split()
-    if profile and enabled(root, "tuned"):
-        found.append((f"TuneD (profile {' '.join(profile)})", TUNED))
-    if _saptune_order(root):
-        found.append(("saptune", next(path for path in SAPTUNE if root.exists(path))))
-    for name in ("bpftune", "firewalld"):
-        if unit := enabled(root, name):
-            found.append((name, unit))
-    if path := _first(root, KUBELET):
-        found.append(("kubelet", path))
-    return tuple(found)
+def present(root: Root) -> bool:
+    """Whether anything shows that another program is there that sets limits."""
+    return any(root.exists(path) for path in (UFW, TUNED, *SAPTUNE, *KUBELET, *KUBE_PROXY)) or any(
+        enabled(root, service) for service in SERVICES
+    )
 
 
 def enabled(root: Root, service: str) -> str | None:
@@ -83,14 +73,25 @@ def text_of(root: Root, path: str) -> str | None:
 
 
 def _ufw(root: Root, keys: Sequence[str]) -> Iterable[Hold]:
+    from wstune.readiness import managers
+
     if not _says(root, UFW, "ENABLED", "yes"):
         return ()
     path = managers.shell_value(text_of(root, UFW_DEFAULTS) or "", "IPT_SYSCTL")
-    path = UFW_SYSCTLS if path is None else path
+    path = UFW_SYSCTLS if path is None or not path.isprintable() else path
     return managers.ufw(ConfigFile(path, text_of(root, path)), keys)
 
 
+def _bpftune(root: Root, keys: Sequence[str]) -> Iterable[Hold]:
+    from wstune.readiness import managers
+
+    unit = enabled(root, "bpftune")
+    return managers.bpftune(unit, keys) if unit else ()
+
+
 def _tuned(root: Root, keys: Sequence[str], files: Sequence[ConfigFile]) -> Iterable[Hold]:
+    from wstune.readiness import managers
+
     names = [name for name in (text_of(root, TUNED) or "").split() if _is_name(name)]
     if not names or not enabled(root, "tuned"):
         return ()
@@ -113,6 +114,8 @@ def tuned_profile(root: Root, name: str) -> ConfigFile | None:
 
 def tuned_files(root: Root) -> Iterable[str]:
     """The files of TuneD's active profiles, and of all that those bring in."""
+    from wstune.readiness import managers
+
     ahead = (text_of(root, TUNED) or "").split()
     seen: dict[str, None] = {}
     while ahead and len(seen) < managers.MOST_INCLUDES:
@@ -130,6 +133,8 @@ def saptune_files(root: Root) -> Iterable[str]:
 
 
 def _saptune_order(root: Root) -> list[str]:
+    from wstune.readiness import managers
+
     for path in SAPTUNE:
         text = text_of(root, path)
         if text is not None:
@@ -138,6 +143,8 @@ def _saptune_order(root: Root) -> list[str]:
 
 
 def _saptune(root: Root, keys: Sequence[str]) -> Iterable[Hold]:
+    from wstune.readiness import managers
+
     names = _saptune_order(root)
     notes = [file for name in names if (file := _first_file(root, [place.format(name) for place in SAPTUNE_NOTES]))]
     overrides = {name: file for name in names if (file := _first_file(root, [SAPTUNE_OVERRIDE.format(name)]))}
@@ -145,6 +152,8 @@ def _saptune(root: Root, keys: Sequence[str]) -> Iterable[Hold]:
 
 
 def _kubernetes(root: Root, keys: Sequence[str]) -> Iterable[Hold]:
+    from wstune.readiness import managers
+
     node = _first(root, KUBELET) or enabled(root, "kubelet") or enabled(root, "k3s") or enabled(root, "k3s-agent")
     proxy = _first(root, KUBE_PROXY) or enabled(root, "kube-proxy")
     found: list[Hold] = []
@@ -158,6 +167,8 @@ def _kubernetes(root: Root, keys: Sequence[str]) -> Iterable[Hold]:
 
 
 def _says(root: Root, path: str, name: str, value: str) -> bool:
+    from wstune.readiness import managers
+
     return managers.shell_value(text_of(root, path) or "", name) == value
 
 
@@ -175,4 +186,4 @@ def _first_file(root: Root, paths: Iterable[str]) -> ConfigFile | None:
 
 def _is_name(name: str) -> bool:
     """Whether it can be one component of a path."""
-    return "/" not in name and "\0" not in name and name not in (".", "..")
+    return name.isprintable() and "/" not in name and name not in (".", "..")

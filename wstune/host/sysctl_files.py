@@ -6,7 +6,7 @@ import errno
 import stat
 from collections.abc import Iterable
 
-from wstune.host.files import Root
+from wstune.host.files import Root, printable
 from wstune.readiness.next_boot import Boot
 from wstune.readiness.sysctl_d import CONF, DIRECTORIES, ConfigFile, in_order
 
@@ -76,13 +76,14 @@ def conf_files(root: Root, directory: str) -> Iterable[ConfigFile]:
 
 
 def _file(root: Root, path: str) -> ConfigFile:
+    shown = printable(path)
     try:
-        return ConfigFile(path, root.read_text(path))
+        return ConfigFile(shown, root.read_text(path))
     except OSError as error:
         if error.errno in (errno.EISDIR, errno.ENOENT, errno.ELOOP, errno.ENOTDIR):
-            return ConfigFile(path, "")
+            return ConfigFile(shown, "")
     # A link to /dev/null is known by its text in a captured tree, by what it leads to here.
-    return ConfigFile(path, "" if _leads_to_null(root, path) else None)
+    return ConfigFile(shown, "" if _leads_to_null(root, path) else None)
 
 
 def _leads_to_null(root: Root, path: str) -> bool:

@@ -2,7 +2,8 @@
 
 Of kernel/sysctl.c proc_get_long and do_proc_dointvec, and tried in a network namespace of Linux 6.18: numbers may be
 octal (`010` is 8) or hexadecimal, a number needs white space or the end after it (`9M`, `4096,` and `+5` are EINVAL),
-what comes after the last number that fits is left unread (`4096 # comment` is 4096), and a vector may be cut short.
+what comes after the last number that fits is left unread (`4096 # comment` is 4096), and a vector may be cut short. In a
+list of ports no blank may stand.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ def taken(tunable: Tunable, text: str) -> Value | None:
     """
     kind = tunable.kind
     if kind is Kind.TEXT:
-        return parse(kind, text) if text.strip() else None
+        return parse(kind, text) if text.strip() and text.strip().isprintable() else None
     if kind is Kind.PORTS:
         try:
-            return parse(kind, text)
+            return parse(kind, text) if len(text.split()) < 2 else None
         except ValueError:
             return None
     numbers: list[int] = []
