@@ -44,8 +44,8 @@ PLACES = [
 WORDS = st.one_of(
     st.sampled_from([
         *KEYS, "net/core/somaxconn", "net.*", "*", "[sysctl]", "[main]", "include=a", "type=sysctl", "-", "=", "${x}",
-        ">", "ENABLED=yes", 'NOTE_APPLY_ORDER="1 2 ../x"', "a", "b ../../c", "IPT_SYSCTL=/etc/shadow", "\x1b[2J", "4096",
-        "4096 9 9", "9" * 5000, "-1", "0x", "1e9", "१", "# Ansible managed \x1b[31m", "\0", "\r",
+        ">", "ENABLED=yes", 'NOTE_APPLY_ORDER="1 2 ../x"', "a", "b ../../c", "IPT_SYSCTL=/etc/shadow", "\x1b[2J",
+        "4096", "4096 9 9", "9" * 5000, "-1", "0x", "1e9", "१", "# Ansible managed \x1b[31m", "\0", "\r",
         "sysctl.net.core.somaxconn=7", "modules_load=nf_conntrack", "net.ipv4.tcp_congestion_control",
     ]),
     st.text(max_size=6),

@@ -2,8 +2,8 @@
 
 Of kernel/sysctl.c proc_get_long and do_proc_dointvec, and tried in a network namespace of Linux 6.18: numbers may be
 octal (`010` is 8) or hexadecimal, a number needs white space or the end after it (`9M`, `4096,` and `+5` are EINVAL),
-what comes after the last number that fits is left unread (`4096 # comment` is 4096), and a vector may be cut short. In a
-list of ports no blank may stand.
+what comes after the last number that fits is left unread (`4096 # comment` is 4096), and a vector may be cut short. No
+blank may stand in a list of ports.
 """
 
 from __future__ import annotations
