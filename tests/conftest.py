@@ -38,9 +38,18 @@ def _chromium() -> bool:
     return any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
 
 
+def _pam_limits() -> bool:
+    return (
+        any(Path("/").glob("lib*/*-linux-gnu/security/pam_limits.so")) or Path("/lib64/security/pam_limits.so").exists()
+    )
+
+
 CAPABILITIES: dict[str, tuple[str, Callable[[], bool]]] = {
     "root": ("root", lambda: os.geteuid() == 0),
     "netns": ("leave to make a network namespace (unshare -Urn)", lambda: _runs("unshare", "-Urn", "true")),
+    "iproute2": ("ip, of iproute2", lambda: shutil.which("ip") is not None),
+    "nft": ("nftables", lambda: shutil.which("nft") is not None),
+    "sshd": ("OpenSSH's server", lambda: Path("/usr/sbin/sshd").exists()),
     "strace": ("strace, and leave to trace", lambda: _runs("strace", "-o", "/dev/null", "true")),
     "chromium": ("Chromium", _chromium),
     "qemu": ("qemu-system-x86_64", lambda: shutil.which("qemu-system-x86_64") is not None),
@@ -48,6 +57,17 @@ CAPABILITIES: dict[str, tuple[str, Callable[[], bool]]] = {
     "fish": ("fish", lambda: shutil.which("fish") is not None),
     "mandoc": ("mandoc", lambda: shutil.which("mandoc") is not None),
     "systemd": ("systemd-analyze", lambda: shutil.which("systemd-analyze") is not None),
+    "cgroup1": (
+        "version 1 memory control groups, and leave to make one",
+        lambda: (
+            os.access("/sys/fs/cgroup/memory/memory.limit_in_bytes", os.R_OK)
+            and os.access("/sys/fs/cgroup/memory", os.W_OK)
+        ),
+    ),
+    "pam": (
+        "pam_limits and su, and root",
+        lambda: os.geteuid() == 0 and shutil.which("su") is not None and _pam_limits(),
+    ),
     "shellcheck": ("shellcheck", lambda: shutil.which("shellcheck") is not None),
     "cloud-init": ("cloud-init", lambda: shutil.which("cloud-init") is not None),
     "compose": ("Docker Compose", lambda: _runs("docker-compose", "version") or _runs("docker", "compose", "version")),
