@@ -53,6 +53,7 @@ CAPABILITIES: dict[str, tuple[str, Callable[[], bool]]] = {
     "strace": ("strace, and leave to trace", lambda: _runs("strace", "-o", "/dev/null", "true")),
     "chromium": ("Chromium", _chromium),
     "qemu": ("qemu-system-x86_64", lambda: shutil.which("qemu-system-x86_64") is not None),
+    "debootstrap": ("debootstrap", lambda: shutil.which("debootstrap") is not None),
     "zsh": ("zsh", lambda: shutil.which("zsh") is not None),
     "fish": ("fish", lambda: shutil.which("fish") is not None),
     "mandoc": ("mandoc", lambda: shutil.which("mandoc") is not None),

@@ -40,7 +40,7 @@ def text(format_: ExportFormat, profile: str = "high-conn", **changes: Any) -> s
     return write(format_, export(profile, **changes))
 
 
-def run(*command: str, environment: Mapping[str, str] = {}) -> subprocess.CompletedProcess[str]:
+def run(*command: str, environment: Mapping[str, str] = {}, seconds: float = 100) -> subprocess.CompletedProcess[str]:
     """Run a tool, whatever its exit code."""
     return subprocess.run(
         command,
@@ -49,7 +49,7 @@ def run(*command: str, environment: Mapping[str, str] = {}) -> subprocess.Comple
         capture_output=True,
         text=True,
         check=False,
-        timeout=100,
+        timeout=seconds,
     )
 
 

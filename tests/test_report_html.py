@@ -184,4 +184,4 @@ def test_what_holds_between_limits_and_what_was_met_is_told() -> None:
     report = replace(CHECKS["check-ready"], invariants=(between,), hits=(hit,))
     text = Page(write_check(ReportFormat.HTML, report, HEAD, Look())).text
     assert "could be better net.ipv4.ip_local_reserved_ports" in text
-    assert "a listener's accept queue was full TcpExt.ListenOverflows 45" in text
+    assert "accept queue was full TcpExt.ListenOverflows 45" in text
