@@ -104,16 +104,28 @@ def written_limits(
     if machine.most_tasks is not None:
         _put(table, sources, "systemd's own default", tasks=machine.most_tasks * _TASKS_SHARE // 100)
     defaults = ("DefaultLimitNOFILE", "DefaultLimitNPROC", "DefaultTasksMax")
-    for setting in (*settings(manager, defaults), *settings(files)):
-        key = setting.key.removeprefix("Default")
-        try:
-            found = _limits(key, setting.value, machine)
-        except ValueError as error:
-            remarks.append(f"{setting.source} does not count: {error}")
-            continue
-        _put(table, sources, setting.source, **found)
+    for setting in settings(manager, defaults):
+        _take(setting, machine, table, sources, remarks)
+    default = table.get("tasks"), sources.get("tasks", "")
+    for setting in settings(files):
+        if setting.key == "TasksMax" and not setting.value:  # back to the default, not to no limit
+            _put(table, sources, default[1], tasks=default[0])
+        else:
+            _take(setting, machine, table, sources, remarks)
     _clamp(table, machine.nr_open, sources, remarks)
     return Limits("the unit", unit, **table, sources=tuple(sources.items())), tuple(remarks)
+
+
+def _take(
+    setting: Setting, machine: Machine, table: dict[str, int | None], sources: dict[str, str], remarks: list[str]
+) -> None:
+    """Put what a line gives into the table; a line that does not count becomes a remark."""
+    try:
+        found = _limits(setting.key.removeprefix("Default"), setting.value, machine)
+    except ValueError as error:
+        remarks.append(f"{setting.source} does not count: {error}")
+        return
+    _put(table, sources, setting.source, **found)
 
 
 def _put(table: dict[str, int | None], sources: dict[str, str], source: str, **found: int | None) -> None:
