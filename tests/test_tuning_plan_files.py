@@ -5,7 +5,20 @@ from __future__ import annotations
 import pytest
 
 from tests.tuning_scene import MACHINE, findings, reading
-from wstune.model import Finding, Operator, Plan, Refusal, Requirement, Severity
+from wstune.model import (
+    Finding,
+    NextBoot,
+    Operator,
+    Persisted,
+    Plan,
+    Profile,
+    Refusal,
+    Requirement,
+    Role,
+    Severity,
+)
+from wstune.readiness.judge import judge
+from wstune.readiness.next_boot import OWN
 from wstune.tunables import find
 from wstune.tuning.persist import read_own, render
 from wstune.tuning.plan_files import Bounds, Present, nofile_demand, with_limit_file, with_sysctl_file
@@ -145,3 +158,22 @@ def test_a_login_that_is_held_down_is_raised_to_what_is_needed_and_no_further() 
     bounds = Bounds(1048576, (500, 600), (500, 600))
     drawn = with_limit_file(Plan("test", ()), some, "limits", "alice", NEVER_SET, MACHINE, bounds)
     assert "alice hard nofile 70000" in drawn.files[0].after
+
+
+@pytest.mark.parametrize(
+    ("source", "kept"),
+    [
+        pytest.param("/usr/lib/sysctl.d/50-x.conf:1", True, id="another file"),
+        pytest.param(OWN, True, id="nothing sets it"),
+        pytest.param("/usr/lib/tuned/x/tuned.conf:1", False, id="a program that comes later"),
+    ],
+)
+def test_what_a_boot_would_take_away_is_written(source: str, kept: bool) -> None:
+    """A value that is as required now, and lost at the next boot, gets a line where that helps."""
+    key = "net.core.somaxconn"
+    demand = Requirement(key, Operator.AT_LEAST, (parse(find(key).kind, "4096"),), Severity.ERROR, "a test")
+    boot = NextBoot(Persisted(parse(find(key).kind, "128"), source))
+    profile = Profile("test", "a test", (demand,), {})
+    found = judge(profile, {key: reading(key, "8192")}, role=Role.SERVER, boots={key: boot})
+    drawn = with_sysctl_file(Plan("test", ()), found, {}, MACHINE, Present("/etc/sysctl.d/99-wstune.conf", None, ()))
+    assert [file.entries for file in drawn.files] == ([((key, "8192", "128"),)] if kept else [])

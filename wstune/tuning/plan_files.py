@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 
 from wstune.model import Change, FileChange, Finding, Outcome, Plan, Refusal, Severity, Store
 from wstune.readiness.compare import demanded_value
+from wstune.readiness.next_boot import OWN
+from wstune.readiness.sysctl_d import DIRECTORIES
 from wstune.tunables import find
 from wstune.tuning.persist import Entry, Machine, comes_with_module, read_own, render
 from wstune.values import Kind, format_value, make
@@ -46,12 +48,16 @@ class Present:
 def with_sysctl_file(
     plan: Plan, findings: Sequence[Finding], standing: Standing, machine: Machine, present: Present
 ) -> Plan:
-    """The plan with the sysctls it changes written for the next boot, and those claimed that it finds done already."""
+    """The plan with the sysctls it changes written for the next boot, and those claimed that it finds done already.
+
+    Written too is what is as required now, and will not be after the next boot, where a file of ours can keep it.
+    """
     wanted: dict[str, Entry] = {
         change.tunable: (change.tunable, change.after, change.before)
         for change in plan.changes
         if change.store is Store.SYSCTL
     }
+    wanted = {entry[0]: entry for entry in map(_lost, findings) if entry} | wanted
     entries = present.entries
     claims = []
     for finding in _kept(findings, standing, wanted):
@@ -166,6 +172,16 @@ def _kept(findings: Sequence[Finding], standing: Standing, changed: Mapping[str,
         if finding.outcome is Outcome.PASS and finding.tunable in standing and finding.tunable not in changed
     }
     return list(passed.values())
+
+
+def _lost(finding: Finding) -> Entry | None:
+    """The line that keeps a value over a boot; None where it stays by itself, or another program sets it later."""
+    live, persisted = finding.live.value, finding.persisted
+    lost = finding.outcome is Outcome.PASS and finding.survives_reboot is False and finding.store is Store.SYSCTL
+    if not lost or live is None or persisted is None:
+        return None
+    by_loader = persisted.source == OWN or any(persisted.source.startswith(f"{place}/") for place in DIRECTORIES)
+    return (finding.tunable, format_value(live), persisted.value.raw) if by_loader else None
 
 
 def _claim(finding: Finding, live: str) -> Change:
