@@ -74,30 +74,30 @@ def checked(cluster: Cluster, workers: list[Worker], options: VerifyOptions, *, 
     ]
     clocks = _clocks(cluster, chosen)
     boots = [rooms[each.address]["boot_id"] for each in chosen]
-    now = time.time()
     return [
         Generator(
             worker,
             rooms[worker.address],
             budget,
             *clocks[worker.address],
-            rooms[worker.address]["wall_clock"] - now,
             boots.count(rooms[worker.address]["boot_id"]),
         )
         for worker, budget in zip(chosen, shares.budgets(offers), strict=True)
     ]
 
 
-def _clocks(cluster: Cluster, workers: list[Worker]) -> dict[str, tuple[float, float]]:
-    """By how many seconds each one's CLOCK_MONOTONIC is ahead of ours, and how far that may be wrong."""
-    best: dict[str, tuple[float, float]] = {}
+def _clocks(cluster: Cluster, workers: list[Worker]) -> dict[str, tuple[float, float, float]]:
+    """By how many seconds each one's CLOCK_MONOTONIC is ahead of ours, how far that may be wrong; its wall clock too."""
+    best: dict[str, tuple[float, float, float]] = {}
     for _ in range(_CLOCK_TRIES):
         for worker in workers:
             before = time.monotonic()
             answer = cluster.ask({worker.address: ()}, agent.clock)[worker.address]
             after = time.monotonic()
-            if isinstance(answer, float) and (after - before) / 2 < best.get(worker.address, (0.0, 1e9))[1]:
-                best[worker.address] = (answer - (before + after) / 2, (after - before) / 2)
+            half = (after - before) / 2
+            if not isinstance(answer, Exception) and half < best.get(worker.address, (0.0, 1e9, 0.0))[1]:
+                monotonic, wall = answer
+                best[worker.address] = (monotonic - before - half, half, wall - (time.time() - half))
     for worker in workers:
         if worker.address not in best:
             raise InconclusiveError(f"{worker.name} does not tell its clock")

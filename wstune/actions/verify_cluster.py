@@ -67,6 +67,7 @@ def run(
             f"{each.worker.name} {share:,}" for each, share in zip(crew.generators, crew.own, strict=True)
         )
         shown = Shown(budget=planned, room=room, target=aimed.target, remarks=[own, *crew.remarks])
+        shown.apart = not where.local
         shown.closes = aimed.scenario is not None and aimed.scenario.closes
         shown.scripted = aimed.scenario is not None
         on_progress(Progress("start", planned.connections, note=own))

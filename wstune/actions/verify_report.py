@@ -59,6 +59,7 @@ class Shown:
     machines: tuple[Machine, ...] = ()
     machines_lost: dict[str, str] = field(default_factory=dict)
     server_machine: str = ""
+    apart: bool = False
 
 
 def report_of(shown: Shown) -> VerifyReport:
@@ -121,6 +122,7 @@ def _evidence(shown: Shown, words: list[int]) -> Evidence:
         machines_lost=shown.machines_lost,
         machine_cut=_cut_off(shown.machines),
         server_machine=shown.server_machine,
+        apart=shown.apart,
         cpus=shown.room.cpus,
         server_cpu=shown.server_cpu,
         generator_cpu=shown.generator_cpu,

@@ -64,13 +64,12 @@ def check(sources: tuple[str, ...], loopback: bool, server: bool = False) -> dic
         "nofile": nofile[1] if isinstance(nofile, tuple) else 0,
         "ram_bytes": facts.ram_bytes,
         "sources": own,
-        "wall_clock": time.time(),
     }
 
 
-def clock() -> float:
-    """CLOCK_MONOTONIC here."""
-    return time.monotonic()
+def clock() -> tuple[float, float]:
+    """CLOCK_MONOTONIC and the wall clock here."""
+    return time.monotonic(), time.time()
 
 
 def _is_ours(address: str) -> bool:

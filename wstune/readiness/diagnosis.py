@@ -43,6 +43,7 @@ class Evidence:
         stopped_by: the guard that stopped it: a name of KINDS; empty when none did. `stopped_why` is its sentence.
         fits: connections of both ends that the guard's budget allows, when it stopped before so many were open.
         workers_lost: `server` or `generator` → processes that were killed from outside.
+        apart: the load came from other hosts, so that nothing is shared.
         machines_lost: machine of a cluster → why it counts as lost; machine_cut: the one machine that lost (nearly) all
             of its connections while all others lost none. server_machine: which of them the server was on.
         server_cpu, generator_cpu: share of the machine's CPU time while opening, 0 to 1; None when not measured.
@@ -64,6 +65,7 @@ class Evidence:
     fits: int = 0
     interrupted: bool = False
     workers_lost: Mapping[str, int] = field(default_factory=dict)
+    apart: bool = False
     machines_lost: Mapping[str, str] = field(default_factory=dict)
     machine_cut: str = ""
     server_machine: str = ""
@@ -80,7 +82,7 @@ class Evidence:
     @property
     def here(self) -> bool:
         """Whether the server is on this host too, so that both ends share its limits."""
-        return self.server_processes > 0
+        return self.server_processes > 0 and not self.apart
 
     @property
     def short(self) -> bool:
@@ -310,7 +312,7 @@ def _side(limit: str, by: str, evidence: Evidence) -> str:
     side = KINDS[limit].side
     if side == COUNTED:
         return by or "host"
-    return "generator" if side == "host" and not evidence.here else side
+    return by or "generator" if side == "host" and not evidence.here else side
 
 
 def _fix(limit: str, evidence: Evidence) -> str:
