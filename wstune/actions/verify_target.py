@@ -1,13 +1,29 @@
-"""What a burst is aimed at: the built-in server on this host, or a server by its URL."""
+"""What a burst is aimed at: the built-in server on this host, or servers by their URLs."""
 
 from __future__ import annotations
 
 import socket
+from base64 import b64encode
 from dataclasses import dataclass
 from ipaddress import ip_address
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
+from wstune.burst.scenario import Place
 from wstune.errors import UsageError
+
+USAGE = "wstune verify host, or wstune verify ws://HOST:PORT/PATH (or wss://)"
+_PORTS = {"ws": 80, "wss": 443}
+_TRIAL_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Security:
+    """How TLS is checked: `ca`, a PEM file of authorities (empty: the system's); `insecure`: not at all; `name`: the
+    certificate's, where it is not the URL's host (empty)."""
+
+    ca: str = ""
+    insecure: bool = False
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +32,12 @@ class Target:
 
     Attributes:
         name: as it was given: `host`, or the URL.
-        address, port: resolved once; port 0 is a free one, for our own server.
+        address, port: of the first place, resolved once; port 0 is a free one, for our own server.
         path, host_header: of the request; an empty host_header is address:port.
         ours: the built-in server, started for the run. fanout: whether everybody hears what one says.
+        places: every address to connect to, one after the other; empty for our own server.
+        security: of wss; None: ws. proxy: `HOST:PORT` of an HTTP proxy on the way; empty: none.
+        here: whether all of it is this host, so that its kernel counters are the server's too.
     """
 
     name: str
@@ -28,6 +47,10 @@ class Target:
     host_header: str = ""
     ours: bool = False
     fanout: bool = False
+    places: tuple[Place, ...] = ()
+    security: Security | None = None
+    proxy: str = ""
+    here: bool = True
 
     @property
     def loopback(self) -> bool:
@@ -37,32 +60,87 @@ class Target:
 HOST = Target("host", "127.0.0.1", ours=True, fanout=True)
 
 
-def target_of(text: str, *, fanout: bool = False) -> Target:
-    """The target that a TARGET argument means. Resolves a name once. Raises UsageError, with what was expected."""
+def target_of(text: str, *, fanout: bool = False, security: Security | None = None, proxies: bool = True) -> Target:
+    """The target that a TARGET argument means. Resolves each name once. Raises UsageError, with what was expected.
+
+    `ws://A:P,B:Q/PATH` are several servers; a name that has several addresses is so, too. With `proxies`, http_proxy,
+    https_proxy and no_proxy of the environment count.
+    """
+    security = security or Security()
     if text == "host":
+        if security != Security():
+            raise UsageError("the built-in server of `verify host` speaks no TLS", "wstune serve --cert, and wss://")
         return HOST
-    usage = "wstune verify host, or wstune verify ws://HOST:PORT/PATH"
+    scheme, urls, path = _split(text)
+    proxy = _proxy(scheme, urls) if proxies else None
+    places: list[Place] = []
+    for url in urls:
+        port = url.port or _PORTS[scheme]
+        host = url.hostname or ""
+        name = security.name or host
+        if proxy is None:
+            places += [Place(server, url.netloc, path, name) for server in _resolve(host, port)]
+        else:
+            through = _resolve(proxy.hostname or "", proxy.port or 8080)[:1]
+            places += [Place(server, url.netloc, path, name, _tunnel(host, port, proxy)) for server in through]
+    if len({":" in str(place.server[0]) for place in places}) > 1:
+        raise UsageError("some of these servers have IPv4 addresses, and some IPv6", "one burst for each")
+    first = places[0]
+    address, port = str(first.server[0]), int(first.server[1])
+    return Target(
+        text,
+        address,
+        port,
+        path,
+        first.host,
+        fanout=fanout,
+        places=tuple(places),
+        security=_checked(security, scheme),
+        proxy=f"{proxy.hostname}:{proxy.port or 8080}" if proxy else "",
+        here=proxy is None and all(is_here(str(place.server[0])) for place in places),
+    )
+
+
+def _split(text: str) -> tuple[str, list[SplitResult], str]:
+    """Scheme, a URL for each server, and the path with its query."""
     try:
         parts = urlsplit(text)
-        port = parts.port
+        urls = [urlsplit(f"{parts.scheme}://{server}") for server in parts.netloc.split(",")]
+        for url in urls:
+            _ = url.port
     except ValueError as error:
-        raise UsageError(f"{text!r} is not a URL: {error}", usage) from None
-    if parts.scheme == "wss":
-        raise UsageError("wss:// cannot be verified yet, only ws://", usage)
-    if parts.scheme != "ws" or not parts.hostname:
-        raise UsageError(f"there is no target {text!r}", usage)
-    if parts.username or parts.fragment:
+        raise UsageError(f"{text!r} is not a URL: {error}", USAGE) from None
+    if parts.scheme not in _PORTS or not all(url.hostname for url in urls):
+        raise UsageError(f"there is no target {text!r}", USAGE)
+    if any(url.username is not None for url in urls) or parts.fragment:
         raise UsageError(
-            f"{text!r} has a user or a fragment, which a WebSocket URL has not (RFC 6455 section 3)", usage
+            f"{text!r} has a user or a fragment, which a WebSocket URL has not (RFC 6455 section 3)", USAGE
         )
-    address = _resolve(parts.hostname, port or 80)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return Target(text, address, port or 80, path, parts.netloc, fanout=fanout)
+    if not (path + parts.netloc).isascii() or not (path + parts.netloc).isprintable() or " " in path + parts.netloc:
+        raise UsageError(f"{text!r} has characters that belong percent-encoded into a URL", USAGE)
+    return parts.scheme, urls, path
+
+
+def _checked(security: Security, scheme: str) -> Security | None:
+    """None for ws. Raises UsageError for a file of authorities that does not serve, or has nothing to do."""
+    if scheme == "ws":
+        if security != Security():
+            raise UsageError("--ca, --insecure and --server-name are for wss://", "wss://HOST:PORT/PATH")
+        return None
+    from wstune.burst.tls import context
+
+    try:
+        context(security.ca, insecure=security.insecure)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise UsageError(f"--ca {security.ca}: {why}", "give a PEM file of the certificate's authority") from None
+    return security
 
 
 def is_here(address: str) -> bool:
     """Whether an address is this host's own: then load on it harms nobody else."""
-    if ip_address(address).is_loopback:
+    if ip_address(address.partition("%")[0]).is_loopback:
         return True
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as trial:
@@ -73,8 +151,61 @@ def is_here(address: str) -> bool:
     return True
 
 
-def _resolve(host: str, port: int) -> str:
+def _resolve(host: str, port: int) -> list[tuple[str | int, ...]]:
+    """Every address of a name, of one family: of several that which answers, else the resolver's first choice."""
     try:
-        return str(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][0])
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise UsageError(f"{host} cannot be resolved: {error}", "give an address, or see: getent hosts") from None
+    families: dict[int, list[tuple[str | int, ...]]] = {}
+    for family, *_, address in found:
+        server: list[str | int] = [str(address[0]).partition("%")[0], *(int(part) for part in address[1:])]
+        families.setdefault(family, []).append(tuple(server))
+    chosen = next(iter(families))
+    if len(families) > 1:
+        chosen = next((family for family, servers in families.items() if _answers(family, servers[0])), chosen)
+    return list(dict.fromkeys(families[chosen]))
+
+
+def _answers(family: int, server: tuple[str | int, ...]) -> bool:
+    with socket.socket(family, socket.SOCK_STREAM) as trial:
+        trial.settimeout(_TRIAL_SECONDS)
+        try:
+            trial.connect(server)
+        except OSError:
+            return False
+    return True
+
+
+def _proxy(scheme: str, urls: list[SplitResult]) -> SplitResult | None:
+    """The proxy that the environment names for these servers: https_proxy for wss, http_proxy for ws."""
+    from urllib.request import getproxies_environment, proxy_bypass
+
+    named = getproxies_environment()
+    text = named.get("https" if scheme == "wss" else "http")
+    if not text or any(_is_local(url) or proxy_bypass(url.netloc, named) for url in urls):
+        return None
+    proxy = urlsplit(text if "://" in text else f"http://{text}")
+    if proxy.scheme != "http" or not proxy.hostname:
+        raise UsageError(
+            f"the environment's proxy is {text!r}, and only http:// ones are asked for a tunnel", "--no-proxy"
+        )
+    return proxy
+
+
+def _is_local(url: SplitResult) -> bool:
+    host = (url.hostname or "").lower()
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _tunnel(host: str, port: int, proxy: SplitResult) -> str:
+    """The request for a tunnel, RFC 9110 section 9.3.6."""
+    whole = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    lines = f"CONNECT {whole} HTTP/1.1\r\nHost: {whole}\r\n"
+    if proxy.username is not None:
+        word = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
+        lines += f"Proxy-Authorization: Basic {b64encode(word.encode()).decode()}\r\n"
+    return lines + "\r\n"

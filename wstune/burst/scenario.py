@@ -36,7 +36,7 @@ class Phase:
     seconds: float | None = None
     poisson: bool = False
 
-    def connections(self, left: int) -> int:
+    def arrivals(self, left: int) -> int:
         """How many come, when so many are left to come."""
         whole = left if self.count is None else self.count
         if self.seconds is not None:
@@ -145,9 +145,9 @@ class Scenario:
     @property
     def connections(self) -> int | None:
         """How many come in all; None when the target says."""
-        if not self.phases or self.phases[-1].connections(1 << 62) == 1 << 62:
+        if not self.phases or self.phases[-1].arrivals(1 << 62) == 1 << 62:
             return None
-        return sum(phase.connections(1 << 62) for phase in self.phases)
+        return sum(phase.arrivals(1 << 62) for phase in self.phases)
 
     @property
     def closes(self) -> bool:
@@ -238,7 +238,7 @@ def timetable(phases: tuple[Phase, ...], connections: int) -> list[list[float]]:
     """The phases as `pacing.due_times` takes them. Raises ValueError when they are for fewer connections."""
     left, rows = connections, []
     for phase in phases:
-        count = phase.connections(left)
+        count = phase.arrivals(left)
         length = pacing.duration(phase.rate, phase.last_rate, count)
         if phase.seconds is not None and left > count:
             length = phase.seconds

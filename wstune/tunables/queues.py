@@ -87,8 +87,8 @@ TUNABLES: tuple[Tunable, ...] = (
         "server is busy elsewhere",
         symptom="ListenOverflows and ListenDrops grow; a client's SYN is repeated after 1 s and ends in ETIMEDOUT; "
         "Recv-Q above Send-Q in `ss -ltn`",
-        risk="little: a full long queue makes clients wait where a short one makes them retry; Linux 3.12 to 4.x refuse "
-        "more than 65535",
+        risk="little: a full long queue makes clients wait where a short one makes them retry; Linux 3.12 to 4.x "
+        "refuse more than 65535",
         default="4096 (128 before Linux 5.4), also in a new network namespace whatever the host has",
         sources=(
             "net/socket.c __sys_listen_socket",
