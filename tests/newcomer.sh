@@ -33,6 +33,7 @@ inside() {
 	mount --bind "$root" "$root"
 	cd "$root"
 	mount -t proc proc proc
+	mount -t sysfs -o ro sysfs sys
 	mount --rbind /dev dev
 	for place in "${bound[@]}"; do
 		[ -e "$place" ] || continue

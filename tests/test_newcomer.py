@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
@@ -22,8 +21,14 @@ TUTORIAL = ROOT / "docs/tutorial.md"
 
 def commands(path: Path) -> list[str]:
     """The lines of the blocks that are to be typed; those of transcripts are not."""
-    blocks = re.findall(r"(?ms)^```\n(.*?)^```$", path.read_text())
-    return [line for block in blocks for line in block.splitlines()]
+    found: list[str] = []
+    kind: str | None = None
+    for line in path.read_text().splitlines():
+        if line.startswith("```"):
+            kind = line.removeprefix("```") if kind is None else None
+        elif kind == "":
+            found.append(line)
+    return found
 
 
 def test_the_tutorial_has_its_lines() -> None:
