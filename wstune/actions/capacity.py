@@ -12,7 +12,7 @@ from wstune.host.memory import anonymous_bytes
 from wstune.host.usage import Usage
 from wstune.model import Capacity, CapacityReport, HostFacts, Profile, Reading, Role
 from wstune.readiness import capacity
-from wstune.readiness.costs import costs, measured_app
+from wstune.readiness.costs import ASSUMED, costs, measured_app
 from wstune.service import Costs, Listener, Machine
 from wstune.tunables import CATALOGUE
 
@@ -197,9 +197,20 @@ def _calibrated(each: Costs, asked: Asked) -> Costs:
 def remarks(scene: Scene) -> tuple[str, ...]:
     """What is to be said of who serves."""
     notes = list(scene.serving.notes)
-    if scene.serving.pid is not None and scene.costs.app_source == "assumed":
+    if scene.serving.pid is not None and scene.costs.app_source == ASSUMED:
         notes.append(NO_MEASURE.format(pid=scene.serving.pid, bytes=scene.costs.app))
     return tuple(notes)
+
+
+def assumed_short(scene: Scene, held: Capacity, connections: int) -> tuple[str, ...]:
+    """A remark where memory holds the target only if the application keeps less than is assumed."""
+    number = next((each.connections for each in held.limits if each.name == capacity.MEMORY), None)
+    if scene.costs.app_source != ASSUMED or number is None or number >= connections:
+        return ()
+    return (
+        f"were the application to keep the assumed {scene.costs.app:,} bytes for each, memory here would be enough for "
+        f"about {number:,}; --app-bytes tells what it keeps",
+    )
 
 
 def _measured(host: Host, usage: Usage) -> tuple[int, str] | None:

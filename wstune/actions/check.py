@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from wstune.actions.capacity import Scene, look, remarks
+from wstune.actions.capacity import Scene, assumed_short, look, remarks
 from wstune.actions.next_boot import next_boots
 from wstune.actions.profile import loader, target
 from wstune.actions.serving import require_process
@@ -100,6 +100,7 @@ def run_check(
             *cut_short(state_dir),
             *aged(host, facts),
             *remarks(scene),
+            *assumed_short(scene, held[end], wanted_connections if not short else 0),
             *short_backlogs(scene.listeners or (), asked, _own_sockets(scene)),
             *check_sentences(
                 outcome,
