@@ -5,8 +5,10 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
+from dataclasses import replace
 from typing import Any
 
+from wstune.actions.verify_report import Shown
 from wstune.actions.verify_target import Target
 
 _SECONDS = 3.0
@@ -74,3 +76,20 @@ def memory_growth(before: Stats | None, after: Stats | None) -> int | None:
         )
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def add(shown: Shown, before: Stats | None) -> None:
+    """Put what the server says about itself into what was shown, or say that it says nothing."""
+    target, after = shown.target, fetch(shown.target)
+    if target.ours:
+        return
+    shown.counters = {**growth(before, after), **shown.counters}
+    grown, opened = memory_growth(before, shown.server_figures), shown.opened.get("open", 0)
+    if grown is not None and opened and shown.memory is not None:
+        shown.memory = replace(shown.memory, server_user_bytes=grown / opened)
+    if before is not None:
+        shown.remarks.append("the server is a wstune: its own figures, of /stats, are among the counters")
+    elif not target.here:
+        shown.remarks.append("what the server's kernel counted is not known here; the counters are this host's")
+    if target.proxy:
+        shown.remarks.append(f"by way of the proxy {target.proxy}, as the environment says (--no-proxy: directly)")

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from wstune.actions import verify_scenario
+from wstune.actions import server_stats, verify_scenario
 from wstune.actions.verify_report import Shown, report_of
 from wstune.actions.verify_target import HOST, Target
 from wstune.burst import budget, canary
@@ -33,6 +33,7 @@ PACED_WINDOW = 16_384
 BACKLOG = 65_535
 """Asked of listen(); the kernel takes min(this, somaxconn)."""
 HANDSHAKE_SECONDS = 10.0
+HOLD_SECONDS = 5.0
 CLOSE_RATE = 5_000.0
 """Connections a second that a server elsewhere is closed with."""
 PING_EVERY = 60.0
@@ -58,13 +59,13 @@ class VerifyOptions:
         close: `rst`, `graceful`, or empty: by reset towards our own server, else with the closing handshake.
         headers: of the request, each ended by CRLF. subprotocols: of which the server must choose one. origin: empty:
             none.
-        scenario: what to do; None: connect and hold. hold: None: as the scenario says.
+        scenario: what to do; None: connect and hold.
     """
 
     connections: int | None = None
     profile: str = "high-conn"
     processes: int | None = None
-    hold: float = 5.0
+    hold: float = HOLD_SECONDS
     port: int | None = None
     profile_dirs: tuple[str, ...] = ()
     force: bool = False
@@ -166,7 +167,9 @@ def run(options: VerifyOptions, on_progress: Callable[[Progress], None], host: H
     on_progress(Progress("start", planned.connections, note=note))
     state = Run(options, shown, on_progress, host)
     state.baseline = baseline(host)
+    figures = server_stats.fetch(options.target)
     drive(state, Burst(coordinator_plan(state), state.event), _open)
+    server_stats.add(shown, figures)
     return report_of(shown)
 
 
@@ -268,6 +271,7 @@ def _open(burst: Driver, state: Run) -> None:
     shown.generator_cpu = processes.cpu_seconds(opened["pids"]) / seconds / cpus
     time.sleep(_SETTLE_SECONDS)  # the last accept's garbage: skbs and request sockets are freed by RCU
     shown.memory = _memory(host, state, opened)
+    shown.server_figures = server_stats.fetch(state.options.target)
 
 
 def _use(burst: Driver, state: Run) -> None:

@@ -53,6 +53,7 @@ class Shown:
     canary: Canary | None = None
     interrupted: bool = False
     lost_coordinator: bool = False
+    server_figures: Event | None = None
     scripted: bool = False
     closes: bool = False
     """Whether there is a scenario, and whether its sessions close by themselves."""

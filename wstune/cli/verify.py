@@ -12,6 +12,7 @@ import typer
 
 from wstune.cli import cluster_options as machines
 from wstune.cli import options
+from wstune.cli import target_options as there
 from wstune.cli import verify_options as read
 from wstune.cli.live import progress_line
 from wstune.cli.output import check_writable
@@ -36,7 +37,7 @@ def register(app: typer.Typer) -> None:
 
 def verify(
     target: Annotated[
-        str, typer.Argument(metavar="TARGET", help="host: server and generator on this host; or ws://HOST:PORT/PATH.")
+        str, typer.Argument(metavar="TARGET", help="host: server and generator here; or ws:// or wss://HOST:PORT/PATH.")
     ],
     connections: options.Connections = None,
     profile: Annotated[
@@ -47,12 +48,14 @@ def verify(
         typer.Option(parser=options.processes, metavar="P", help="Server processes; unless given, as few as do."),
     ] = None,
     hold: Annotated[
-        float, typer.Option(parser=read.hold, metavar="TIME", help="How long to hold them: 30, 90s, 10m.")
-    ] = "5",  # type: ignore[assignment]  # typer parses it as it does what is typed
+        float | None,
+        typer.Option(parser=read.hold, metavar="TIME", help="How long to hold them: 30, 90s, 10m; unless given, 5 s."),
+    ] = None,
     rate: Annotated[
         str | None,
         typer.Option(metavar="R", help="Connections a second: 1000, or phases: 100..2000:10,2000 (ramp of 10 s, on)."),
     ] = None,
+    scenario: there.ScenarioFile = None,
     poisson: Annotated[bool, typer.Option("--poisson", help="With --rate: at random, as people arrive.")] = False,
     fanout: Annotated[
         int | None,
@@ -93,6 +96,12 @@ def verify(
     header: Annotated[
         list[str] | None, typer.Option(metavar="LINE", help="A header of the request, as `Name: value`; repeatable.")
     ] = None,
+    subprotocol: there.Subprotocol = None,
+    origin: there.Origin = "",
+    ca: there.Ca = "",
+    insecure: there.Insecure = False,
+    server_name: there.ServerName = "",
+    no_proxy: there.NoProxy = False,
     close: Annotated[
         str, typer.Option(metavar="HOW", help="rst, or graceful; a server elsewhere is closed gracefully.")
     ] = "",
@@ -130,23 +139,26 @@ def verify(
     if where is not None and (around or find_max):
         raise UsageError("--around and --find-max are for one host", "without --hosts and --cluster")
     earlier = _baseline(baseline)
-    from wstune.actions.verify import VerifyOptions, default_connections
-    from wstune.actions.verify_target import target_of
-
-    aim = target_of(target, fanout=bool(fanout))
+    script = there.scenario(scenario)
+    aim = there.aim(target, bool(fanout), ca, insecure, server_name, no_proxy)
     _harms_nobody(aim, yes)
+    from wstune.actions.verify import HOLD_SECONDS, VerifyOptions, default_connections
+
     chosen = VerifyOptions(
         connections=connections,
         profile=profile,
         processes=processes,
-        hold=hold,
+        hold=hold if hold is not None else script.hold if script and script.hold is not None else HOLD_SECONDS,
         port=port,
         profile_dirs=tuple(profile_dir or ()),
         force=force,
         target=aim,
         sources=read.sources(source),
         poisson=poisson,
-        fanouts=1 if fanout is None else fanout,
+        fanouts=(0 if script else 1) if fanout is None else fanout,
+        scenario=script,
+        subprotocols=there.subprotocols(subprotocol),
+        origin=there.origin(origin),
         talkers=talkers,
         message_rate=message_rate,
         message_size=message_size,
@@ -154,8 +166,10 @@ def verify(
         headers=read.headers(header),
         time_limit=time_limit,
     )
+    if rate is None and not aim.here and not (script and script.phases):
+        rate = there.FOREIGN_RATE
     if rate is not None:
-        wanted = connections or default_connections(chosen)
+        wanted = connections or (script and script.connections) or default_connections(chosen)
         chosen = replace(chosen, connections=wanted, phases=read.phases(rate, wanted))
     with errors_for(format_, output), progress_line(quiet, verbose) as on_progress:
         if around:
@@ -233,15 +247,12 @@ def _baseline(path: str | None) -> tuple[str, VerifyReport] | None:
 
 def _harms_nobody(aim: Target, yes: bool) -> None:
     """Load on somebody else's address has to be meant."""
-    from wstune.actions.verify_target import is_here
-
-    if aim.ours or yes or is_here(aim.address):
+    if aim.ours or yes or aim.here:
         return
+    whose = f"{aim.name}, through the proxy {aim.proxy}," if aim.proxy else aim.address
     if not sys.stdin.isatty():
-        raise UsageError(
-            f"{aim.address} is not this host's, and nobody is there to ask", "--yes, if it is yours to load"
-        )
-    sys.stderr.write(f"{aim.address} is not this host's. Open connections to it? [y/N] ")
+        raise UsageError(f"{whose} is not this host's, and nobody is there to ask", "--yes, if it is yours to load")
+    sys.stderr.write(f"{whose} is not this host's. Open connections to it? [y/N] ")
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise UsageError("not done; nothing was opened")
