@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from tests.judging import readings
@@ -30,9 +32,9 @@ def listener(port: int) -> Listener:
     return Listener(port, "0.0.0.0", 4096, 0, 0, port)
 
 
-def found(*ports: int, counts: bool = True, **changes: str) -> dict[str, Finding]:
+def found(*ports: int, counts: bool = True, changes: Mapping[str, str] = {}) -> dict[str, Finding]:
     """By `limit other`."""
-    have = readings(**STOCK | changes)
+    have = readings(**{**STOCK, **changes})
     findings = invariants(have, [listener(port) for port in ports], conntrack_counts=counts)
     return {f"{each.tunable} {each.requirement.refs[0]}": each for each in findings}
 
@@ -93,7 +95,7 @@ def test_what_does_not_hold(
     changes: dict[str, str], ports: tuple[int, ...], name: str, severity: Severity, fix: str
 ) -> None:
     """Each is a finding on one limit that names the other, with a reason and a way out; nothing else is amiss."""
-    every = found(*ports, **changes)
+    every = found(*ports, changes=changes)
     finding = every[name]
     assert (finding.outcome, finding.severity) == (Outcome.WARN, severity)
     assert finding.why
@@ -105,7 +107,7 @@ def test_listening_ports_outside_the_range() -> None:
     """A port that is listened on outside the range needs no reservation, and a reserved one has it."""
     name = "net.ipv4.ip_local_reserved_ports net.ipv4.ip_local_port_range"
     assert name not in found(22, 443)
-    assert found(40000, net__ipv4__ip_local_reserved_ports="39000-41000")[name].outcome is Outcome.PASS
+    assert found(40000, changes={"net__ipv4__ip_local_reserved_ports": "39000-41000"})[name].outcome is Outcome.PASS
 
 
 def test_conntrack_only_if_it_counts() -> None:

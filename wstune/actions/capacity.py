@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 ROLES = (Role.SERVER, Role.GENERATOR, Role.PROXY)
 """Those that are told of unless one is asked for."""
 
+ON_PAPER = (
+    "net.netfilter.* matters only where firewall rules or NAT track these connections",
+    "on paper: idle connections and their memory; what the application computes, and what a network carries, a burst "
+    "against it shows (wstune verify ws://…)",
+)
+
 NO_MEASURE = (
     "what process {pid} keeps for a connection cannot be measured yet: that takes 1,000 open files; {bytes:,} bytes "
     "are assumed (--app-bytes)"
@@ -172,7 +178,7 @@ def _on_paper(asked: Asked, host: Host) -> CapacityReport:
     found = fleet(asked.connections, server, generator, each, demanded)
     if found is None:
         raise UsageError("no machine of that size has room for a connection", "give a larger --ram")
-    return CapacityReport(None, asked.connections, each, fleet=found)
+    return CapacityReport(None, asked.connections, each, fleet=found, sentences=ON_PAPER)
 
 
 def _sizes(given: tuple[int | None, int | None], otherwise: tuple[int | None, int | None]) -> tuple[int, int]:
