@@ -102,9 +102,9 @@ class Fanout(Connections):
 
     def _give(self, members: array[int], number: int, frame: bytes) -> None:
         """The frame to some members. Who cannot take it at once gets a bounded buffer."""
-        write, outbox, room_of, size = self.write, self.outbox, self.rooms.room_of, len(frame)
+        write, outbox, room, size = self.write, self.outbox, self.rooms.room, len(frame)
         for fd in members:
-            if room_of(fd) != number:  # it has left since
+            if room[fd] != number:  # it has left since
                 continue
             if fd in outbox:
                 self.hold(fd, frame)

@@ -21,9 +21,10 @@ class Rooms:
 
     Attributes:
         members: for each room number an array('i') of descriptors; iterate over a copy while members may leave.
+        room: for each descriptor that was ever a member the number of its room, 0 for none.
     """
 
-    __slots__ = ("_free", "_numbers", "_place", "_room", "max_rooms", "members", "names")
+    __slots__ = ("_free", "_numbers", "_place", "max_rooms", "members", "names", "room")
 
     def __init__(self, max_rooms: int = 1024) -> None:
         self.max_rooms = min(max_rooms, MAX_ROOMS)
@@ -31,7 +32,7 @@ class Rooms:
         self.names: list[bytes] = [b""]
         self._numbers: dict[bytes, int] = {}
         self._free: list[int] = []
-        self._room = array("H")
+        self.room = array("H")
         self._place = array("i")
 
     def number(self, name: bytes) -> int:
@@ -57,12 +58,12 @@ class Rooms:
 
     def join(self, fd: int, number: int) -> None:
         """Put a descriptor that is in no room into a room."""
-        if fd >= len(self._room):
-            grow = max(1024, fd + 1 - len(self._room), len(self._room) // 4)
-            self._room.frombytes(bytes(2 * grow))
+        if fd >= len(self.room):
+            grow = max(1024, fd + 1 - len(self.room), len(self.room) // 4)
+            self.room.frombytes(bytes(2 * grow))
             self._place.frombytes(bytes(4 * grow))
         members = self.members[number]
-        self._room[fd] = number
+        self.room[fd] = number
         self._place[fd] = len(members)
         members.append(fd)
 
@@ -77,7 +78,7 @@ class Rooms:
             place = self._place[fd]
             members[place] = last
             self._place[last] = place
-        self._room[fd] = 0
+        self.room[fd] = 0
         if not members:
             del self._numbers[self.names[number]]
             self._free.append(number)
@@ -85,7 +86,7 @@ class Rooms:
 
     def room_of(self, fd: int) -> int:
         """The number of the room that a descriptor is in, 0 for none."""
-        return self._room[fd] if fd < len(self._room) else 0
+        return self.room[fd] if fd < len(self.room) else 0
 
     def count(self) -> int:
         """How many descriptors are in a room."""
