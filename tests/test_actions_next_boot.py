@@ -61,7 +61,9 @@ SERVER: dict[str, Any] = {
         "usr/lib/sysctl.d/50-somaxconn.conf": "net.core.somaxconn = 4096\n",
         "etc/tuned/active_profile": "network-throughput\n",
         "etc/tuned/tuned-main.conf": "reapply_sysctl = 0\n",
-        "usr/lib/tuned/network-throughput/tuned.conf": "[sysctl]\nnet.ipv4.tcp_rmem=4096 131072 131072\nnet.core.somaxconn=16\n",
+        "usr/lib/tuned/network-throughput/tuned.conf": (
+            "[sysctl]\nnet.ipv4.tcp_rmem=4096 131072 131072\nnet.core.somaxconn=16\n"
+        ),
     },
     "links": {"etc/systemd/system/multi-user.target.wants/tuned.service": "/usr/lib/systemd/system/tuned.service"},
 }

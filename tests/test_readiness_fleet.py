@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,7 +35,7 @@ def test_ten_million() -> None:
     assert server.machines * server.connections >= 10_000_000
     assert generator.machines == 4
     settings = dict(server.settings)
-    assert settings["nofile"] == f"≥ {-(-(-(-2_500_000 // 16)) * 21 // 20) + 1024}"
+    assert settings["nofile"] == f"≥ {ceil(ceil(2_500_000 / 16) * 21 / 20) + 1024}"
     assert settings["fs.file-max"] == "≥ 3065536"
     assert "net.ipv4.ip_local_port_range" not in settings
     assert dict(generator.settings)["net.ipv4.ip_local_port_range"] == "covers 10000-65535"

@@ -87,7 +87,7 @@ def checked(cluster: Cluster, workers: list[Worker], options: VerifyOptions, *, 
 
 
 def _clocks(cluster: Cluster, workers: list[Worker]) -> dict[str, tuple[float, float, float]]:
-    """By how many seconds each one's CLOCK_MONOTONIC is ahead of ours, how far that may be wrong; its wall clock too."""
+    """By how many seconds each one's CLOCK_MONOTONIC is ahead of ours, how far that may be off; its wall clock too."""
     best: dict[str, tuple[float, float, float]] = {}
     for _ in range(_CLOCK_TRIES):
         for worker in workers:

@@ -84,9 +84,9 @@ def complete(shown: Shown, fleet: Fleet, machines: list[Generator], host: Host) 
     growths = []
     for member in fleet.members:
         closed = member.told.get("close", {})
-        room = by_name[member.name].room if member.name in by_name else {"boot_id": member.name, "netns": 0}
+        room: dict[str, Any] = by_name[member.name].room if member.name in by_name else {}
         if "counters" in closed:
-            growths.append((room["boot_id"], room["netns"], closed["counters"]))
+            growths.append((str(room.get("boot_id", member.name)), int(room.get("netns", 0)), closed["counters"]))
     boots = {boot for boot, _, _ in growths}
     if shown.target.ours or facts.boot_id in boots:
         growths.append((facts.boot_id or "", facts.netns or 0, shown.counters))
@@ -106,7 +106,7 @@ def _row(member: Member, machine: Generator) -> Machine:
         member.name,
         member.address.partition("://")[2].rpartition(":")[0],
         member.share,
-        reached,
+        int(reached),
         words[tally.FAILED] if closed else member.progress.get("failed", 0),
         member.lost_open + member.progress.get("lost", 0) if member.lost else words[tally.LOST],
         reached / seconds if seconds else 0.0,
