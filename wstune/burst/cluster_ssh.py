@@ -71,11 +71,10 @@ class Machines:
         from distributed.deploy import ssh
 
         first = self.all[0]
-        common = {"port": 0, "protocol": "tls://"}
+        common = {"port": 0, "protocol": "tls://", "local_directory": self.directory}
         scheduler = {**common, "host": first.address, "dashboard": False, "idle_timeout": IDLE}
         scheduler["dashboard_address"] = f"{first.address}:0"
         worker = {**common, "nthreads": THREADS, "memory_limit": 0, "death_timeout": 30}
-        worker["local_directory"] = self.directory
         return {
             "scheduler": {"cls": ssh.Scheduler, "options": _started(first, scheduler)},
             "workers": {
@@ -113,10 +112,14 @@ async def prepared(where: Where, pem: str) -> AsyncIterator[Machines]:
     names = list(dict.fromkeys([*where.hosts, *([where.server] if where.server else [])]))
     directory = f"/tmp/wstune-{secrets.token_hex(12)}"  # noqa: S108  made there with mode 0700, and nobody guesses it
     async with contextlib.AsyncExitStack() as stack:
-        found = await asyncio.gather(*(reach(name, where.python) for name in names))
-        for machine, about in found:
+        answers = await asyncio.gather(*(reach(name, where.python) for name in names), return_exceptions=True)
+        found = [answer for answer in answers if not isinstance(answer, BaseException)]
+        for machine, _ in found:
             stack.callback(machine.connection.close)
-            if reason := unfit(machine.name, about, as_root=where.as_root):
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer
+            if reason := unfit(answer[0].name, answer[1], as_root=where.as_root):
                 raise reason
         janitors = await asyncio.gather(*(_place(machine, directory, pem) for machine, _ in found))
         for janitor in janitors:
