@@ -98,7 +98,7 @@ def _row(member: Member, machine: Generator) -> Machine:
     words = [0] * tally.LENGTH
     for at, word in closed.get("words", {}).items():
         words[int(at)] = word
-    reached = opened.get("open", member.progress.get("open", 0))
+    reached = int(opened.get("open") or member.progress.get("open") or 0)
     seconds = opened.get("seconds", 0.0)
     bound = machine.budget.name != ""
     upgrade = tally.percentiles(words, tally.UPGRADE_MS)
@@ -106,7 +106,7 @@ def _row(member: Member, machine: Generator) -> Machine:
         member.name,
         member.address.partition("://")[2].rpartition(":")[0],
         member.share,
-        int(reached),
+        reached,
         words[tally.FAILED] if closed else member.progress.get("failed", 0),
         member.lost_open + member.progress.get("lost", 0) if member.lost else words[tally.LOST],
         reached / seconds if seconds else 0.0,
