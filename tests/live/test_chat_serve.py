@@ -252,6 +252,7 @@ def test_limits_are_kept() -> None:
     """--max-connections and --max-rooms: one more is refused with 503, and let in when another has left."""
     with serve("--workers", "2", "--max-connections", "10", "--max-rooms", "2") as server:
         clients = [Client(server) for _ in range(10)]
+        server.until(lambda total: total["connections"] == 10)  # the answer is written just before it is counted
         assert Client(server).status == 503
         clients.pop().close()
         server.until(lambda total: total["connections"] == 9)
