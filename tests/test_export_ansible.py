@@ -43,7 +43,9 @@ def test_a_captured_host_is_ready_after_it(tmp_path: Path) -> None:
             path.chmod(path.stat().st_mode | 0o200)
     playbook = tmp_path / "playbook.yml"
     playbook.write_text(
-        exports.text(ExportFormat.ANSIBLE, connections=4_000_000, processes=400, ram_bytes=25 * 2**30, user="alice")
+        exports.text(
+            ExportFormat.ANSIBLE, connections=4_000_000, processes=400, ram_bytes=24684096 * 1024, user="alice"
+        )
     )
     place = {"wstune_proc_sys": f"{host}/proc/sys", "wstune_etc": f"{host}/etc"}
     before = exports.tree(host)

@@ -18,7 +18,8 @@ from wstune.host.host import Host
 from wstune.model import Outcome
 
 CONNECTIONS, PROCESSES = 4_000_000, 400
-RAM = 25 * 2**30
+RAM = 24684096 * 1024
+"""Of the captured machine: the values are worked out for its size."""
 
 
 def big() -> str:
