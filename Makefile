@@ -9,7 +9,7 @@ BIN = $(VENV)/bin
 RUN = $(BIN)/python -m
 CONTENTS = pyproject.toml constraints.txt
 
-.PHONY: verify test test-crash test-vm lint bench-open bench-million bench-two-million bench-peers bench-check bench-fanout bench-hostile clean
+.PHONY: verify test test-crash test-vm lint bench-open bench-million bench-two-million bench-peers bench-check bench-fanout bench-hostile bench-cluster clean
 .DELETE_ON_ERROR:
 
 verify: $(VENV)/.ready
@@ -48,6 +48,9 @@ bench-fanout: $(VENV)/.ready-dev
 
 bench-hostile: $(VENV)/.ready-dev
 	@$(RUN) benchmarks.hostile $(ARGS)
+
+bench-cluster: $(VENV)/.ready-dev
+	@$(RUN) benchmarks.cluster $(ARGS)
 
 bench-check: $(VENV)/.ready
 	@$(RUN) benchmarks.check $(ARGS)
