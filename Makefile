@@ -9,7 +9,7 @@ BIN = $(VENV)/bin
 RUN = $(BIN)/python -m
 CONTENTS = pyproject.toml constraints.txt
 
-.PHONY: verify test test-crash test-vm lint bench-open bench-million bench-two-million bench-peers bench-check bench-fanout bench-hostile bench-cluster clean
+.PHONY: verify test test-crash test-vm lint docs bench-open bench-million bench-two-million bench-peers bench-check bench-fanout bench-hostile bench-cluster clean
 .DELETE_ON_ERROR:
 
 verify: $(VENV)/.ready
