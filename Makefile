@@ -31,6 +31,10 @@ lint: $(VENV)/.ready-dev
 	@$(RUN) ruff check --quiet .
 	@$(RUN) mypy
 
+# The documents as pages, in build/docs; a warning is an error.
+docs: $(VENV)/.ready-dev
+	@NO_MKDOCS_2_WARNING=1 $(RUN) mkdocs build --strict --quiet
+
 bench-open: $(VENV)/.ready-dev
 	@$(RUN) benchmarks.open $(ARGS)
 
