@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import TESTS
 from tests.trees import HOSTS, plant
 from wstune.host.cgroup import MEMORY, PIDS, Chain, chain, guarded, read_limit
 from wstune.host.files import Root
 from wstune.host.guard import cgroup_room
+from wstune.host.host import Host
 from wstune.model import Absence, Reading
+from wstune.tunables import CATALOGUE
 
 V1 = "31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n"
 V1_MEMORY = "35 31 0:32 {top} /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
@@ -217,3 +221,20 @@ def test_captured_hosts(host: str, version: int, memory: int | None, pids: int |
     root = Root(HOSTS / host)
     assert see(root, MEMORY).version == version
     assert (see(root, MEMORY).headroom, see(root, PIDS).headroom) == (memory, pids)
+
+
+@pytest.mark.parametrize("path", sorted((TESTS / "cases" / "cgroups").glob("*.toml")), ids=lambda path: str(path.stem))
+def test_cases(path: Path, tmp_path: Path) -> None:
+    """Each case of tests/cases/cgroups: the version, the tightest limit of each controller, and what is left."""
+    table = tomllib.loads(path.read_text())
+    host = Host(plant(tmp_path, table["files"]))
+    facts = host.facts()
+    found: dict[str, object] = {
+        "version": facts.cgroup_version,
+        "memory_left": facts.cgroup_memory_headroom,
+        "pids_left": facts.cgroup_pids_headroom,
+    }
+    for name in ("memory", "pids"):
+        value = host.read(CATALOGUE[f"cgroup.{name}.max"]).value
+        found[name] = None if value is None else "unlimited" if value.unlimited else value.number
+    assert {key: value for key, value in found.items() if value is not None} == table["expect"], table["about"]
