@@ -30,6 +30,9 @@ NEEDS = (
 )
 """Tunables that `invariants` looks at."""
 
+_MANY_PORTS = 16
+"""Ranges of ports beyond which most are listened on for a moment only, by programs that took any port."""
+
 _CHAIN = 4
 """Tracked connections for each bucket of conntrack's hash that are still quick to look up."""
 
@@ -148,5 +151,7 @@ def _fix(requirement: Requirement, live: Value) -> str:
         return "a soft limit no higher than the hard one, where both are set"
     if requirement.operator is Operator.AT_MOST and name != _START:
         return f"sysctl -w {other}={live}, or a lower {name}"
+    if name == _RESERVED and len(requirement.operands[0].numbers) > 2 * _MANY_PORTS:
+        return f"reserve those of your services among them: sysctl -w {name}=…"
     demanded = str(demanded_value(requirement, live) or live)
     return f"sysctl -w {name}={demanded!r}" if " " in demanded else f"sysctl -w {name}={demanded}"
