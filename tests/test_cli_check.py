@@ -186,7 +186,9 @@ def test_a_namespace_like_a_containers() -> None:
     """In a network namespace of its own, with /proc/sys read-only, the host's keys are not applicable, and who decides
     is said; what is there is judged as ever."""
     need("netns")
-    inside = f"mount --bind /proc/sys /proc/sys && mount -o remount,ro,bind /proc/sys && exec {sys.executable} -m wstune"
+    inside = (
+        f"mount --bind /proc/sys /proc/sys && mount -o remount,ro,bind /proc/sys && exec {sys.executable} -m wstune"
+    )
     done = subprocess.run(
         ["unshare", "-Urnm", "sh", "-c", f"{inside} check -n 1000 --format json"],
         capture_output=True,
