@@ -23,6 +23,13 @@ CONFIG: dict[str, Any] = {
     "distributed.worker.daemon": False,
     "distributed.scheduler.work-stealing": False,
     "distributed.admin.log-length": 100,
+    # What Dask does for its dashboard takes the cores that open connections: 100 stack samples a second in each worker,
+    # 50 ticks of each event loop.
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.tick.limit": "60s",
+    "distributed.admin.system-monitor.interval": "10s",
+    "distributed.admin.system-monitor.gil.enabled": False,
     "distributed.comm.timeouts.connect": "10s",
 }
 """What differs from Dask's defaults in a cluster that we start."""
