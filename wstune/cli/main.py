@@ -35,6 +35,7 @@ VERBS = {
     "run": "run",
     "verify": "verify",
     "serve": "serve",
+    "scenario": "scenario",
     "capture": "capture",
     "export": "export",
     "explain": "explain",
