@@ -25,7 +25,10 @@ def limit(root: Root, name: str, pid: int | None = None) -> tuple[int, int] | Re
     """(soft, hard) of `nofile` or `nproc`, UNLIMITED for none; or why it is not known."""
     if pid is None and root.live:
         number = resource.RLIMIT_NOFILE if name == "nofile" else resource.RLIMIT_NPROC
-        soft, hard = resource.getrlimit(number)
+        try:
+            soft, hard = resource.getrlimit(number)
+        except OSError as error:  # a seccomp filter may answer what it likes
+            return absence_of("getrlimit", error)
         return _number(soft), _number(hard)
     path = f"/proc/{'self' if pid is None else pid}/limits"
     try:
