@@ -166,6 +166,10 @@ def _steps(steps: tuple[s.Step, ...], indent: str, made: _Export) -> list[str]:
 
 
 def _message(text: str, binary: bool, indent: str, awaited: bool, made: _Export) -> str:
+    plain = "".join(letter if _has(letter) else "?" for letter in text)
+    if plain != text:
+        made.lost("characters that XML cannot hold: a question mark stands for each")
+        text = plain
     if text != text.strip():
         made.lost("blanks at the ends of a message: Tsung takes them off")
     subst = ' subst="true"' if s.PLACE in text else ""
@@ -173,6 +177,11 @@ def _message(text: str, binary: bool, indent: str, awaited: bool, made: _Export)
     ack = "parse" if awaited else "no_ack"
     body = escape(_filled(text))
     return f'{indent}<request{subst}><websocket type="message" frame="{frame}" ack="{ack}">{body}</websocket></request>'
+
+
+def _has(letter: str) -> bool:
+    """Whether XML 1.0 can hold a character (its section 2.2), and gives it back as it was."""
+    return letter in "\t\n" or " " <= letter <= "\ud7ff" or "\ue000" <= letter <= "\ufffd" or letter > "\uffff"
 
 
 def _filled(text: str) -> str:
