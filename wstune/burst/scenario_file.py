@@ -90,7 +90,7 @@ def _document(text: str, where: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         found = _AT_LINE.search(str(error))
-        line = found[1] if found and found[1] else max(1, text.count("\n"))
+        line = found[1] if found and found[1] else text.rstrip("\n").count("\n") + 1
         message = _AT_LINE.sub("", str(error))
         raise ScenarioError(f"{where}:{line}", f"is not TOML: {message[:1].lower()}{message[1:]}") from None
     except RecursionError:
