@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -110,3 +111,34 @@ def test_the_order_of_errors_does_not_matter(errors: dict[tuple[str, str, str], 
     """The same errors in another order give the same diagnosis."""
     backwards = dict(reversed(errors.items()))
     assert diagnose(Evidence(wanted, 0, errors=errors)) == diagnose(Evidence(wanted, 0, errors=backwards))
+
+
+def test_a_machine_that_was_lost_is_named_and_says_nothing_of_the_server() -> None:
+    """Whichever end was on it, the verdict is inconclusive; whose it was is said."""
+    lost = {"gen2": "it has said nothing for 5 s"}
+    evidence = Evidence(wanted=3000, reached=3000, lost=1000, apart=True, machines_lost=lost)
+    found = diagnose(evidence)
+    assert found.wall is not None
+    assert (found.wall.name, found.wall.side, found.verdict) == ("machine-lost", "generator", "inconclusive")
+    assert "gen2: it has said nothing for 5 s" in found.wall.evidence
+    served = diagnose(replace(evidence, server_machine="gen2"))
+    assert served.wall is not None
+    assert (served.wall.side, served.verdict) == ("server", "inconclusive")
+
+
+def test_one_machine_cut_off_is_not_the_servers_doing() -> None:
+    """All of one machine's connections are mute, and no other's: its network, not the server."""
+    errors = {("generator", "hold", "NO-PONG"): 1000}
+    evidence = Evidence(wanted=3000, reached=3000, lost=1000, errors=errors, apart=True)
+    assert diagnose(evidence).verdict == "missed"
+    found = diagnose(replace(evidence, machine_cut="gen2 lost 1,000 of its 1,000, the others none"))
+    assert found.wall is not None
+    assert (found.wall.name, found.wall.side, found.verdict) == ("machine-cut-off", "generator", "inconclusive")
+
+
+def test_a_server_apart_from_the_load_has_its_limits_for_itself() -> None:
+    """What the server's host counted is the server's, when the load came from elsewhere."""
+    errors = {("server", "accept", "ENFILE"): 10, ("generator", "upgrade", "TIMEOUT"): 10}
+    found = diagnose(Evidence(wanted=3000, reached=2990, errors=errors, apart=True))
+    assert found.wall is not None
+    assert (found.wall.name, found.wall.side, found.verdict) == ("fs.file-max", "server", "missed")

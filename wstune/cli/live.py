@@ -67,8 +67,14 @@ def progress_line(quiet: bool, verbose: bool = False) -> Iterator[Callable[[Prog
     )
     task = bars.add_task("start", figures="", curve="")
     curve, log = Curve(), _Log(lambda line: console.print(line, markup=False, highlight=False))
+    rows: dict[str, tuple[TaskID, Curve]] = {}
+
+    def show(progress: Progress) -> None:
+        _show_machines(bars, rows, progress)
+        _show(bars, task, curve, log if verbose else None, progress)
+
     with bars:
-        yield lambda progress: _show(bars, task, curve, log if verbose else None, progress)
+        yield show
 
 
 def _show(bars: Bars, task: TaskID, curve: Curve, log: _Log | None, progress: Progress) -> None:
@@ -84,6 +90,21 @@ def _show(bars: Bars, task: TaskID, curve: Curve, log: _Log | None, progress: Pr
         figures=figures(progress),
         refresh=True,
     )
+
+
+def _show_machines(bars: Bars, rows: dict[str, tuple[TaskID, Curve]], progress: Progress) -> None:
+    """A line for each machine of a cluster, below that of all."""
+    for name, number, share, lost in progress.machines:
+        if name not in rows:
+            rows[name] = (bars.add_task("", figures="", curve=""), Curve())
+        task, curve = rows[name]
+        curve.add(number)
+        bars.update(task, curve=curve.text(share), figures=machine_figures(name, number, share, lost))
+
+
+def machine_figures(name: str, number: int, share: int, lost: str) -> str:
+    """`gen1 20,000/20,000`, or why it is lost."""
+    return f"{name} {number:,}/{share:,}" + (f" lost: {lost}" if lost else "")
 
 
 def _to_stderr(line: str) -> None:
@@ -104,7 +125,8 @@ class _Log:
         step = (progress.phase, 10 * progress.open // max(progress.target, 1))
         if step != self._last:
             self._last = step
-            self._write(f"{progress.seconds:8.2f} s  {progress.phase:<6}  {figures(progress)}")
+            each = "".join(f"; {machine_figures(*machine)}" for machine in progress.machines)
+            self._write(f"{progress.seconds:8.2f} s  {progress.phase:<6}  {figures(progress)}{each}")
 
 
 def figures(progress: Progress) -> str:

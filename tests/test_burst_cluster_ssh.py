@@ -1,0 +1,48 @@
+"""Names of machines as they are typed, and what Dask is told of them."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+
+from wstune.burst.cluster_ssh import Machine, Machines, login
+from wstune.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("gen1", {"host": "gen1"}),
+        ("user@gen1", {"host": "gen1", "username": "user"}),
+        ("user@gen1:2222", {"host": "gen1", "username": "user", "port": 2222}),
+        ("2001:db8::1", {"host": "2001:db8::1"}),
+    ],
+)
+def test_a_machine_is_host_user_and_port(name: str, expected: dict[str, Any]) -> None:
+    """What is not said is left to ~/.ssh/config."""
+    options = login(name)
+    assert {key: options[key] for key in options if key in ("host", "username", "port")} == expected
+
+
+@pytest.mark.parametrize("name", ["", "@gen1", "user@", "gen1:ssh", "gen1:99999"])
+def test_what_is_no_machine_is_refused(name: str) -> None:
+    """A usage error, with the form that is expected."""
+    with pytest.raises(UsageError, match="is no machine"):
+        login(name)
+
+
+def test_everything_is_bound_to_the_address_in_use_and_the_key_is_a_file() -> None:
+    """Scheduler and workers listen on no other address; no command line and no configuration has a key in it."""
+    machine = Machine("gen1", "192.0.2.1", "/usr/bin/python3", {}, "gen1", cast("Any", None))
+    machines = Machines((machine,), "/run/wstune-x")
+    spec = machines.spec()
+    scheduler = spec["scheduler"]["options"]["kwargs"]
+    worker = spec["workers"]["gen1"]["options"]
+    for options in (scheduler, worker["kwargs"]):
+        assert options["host"] == "192.0.2.1"
+        assert options["dashboard_address"] == "192.0.2.1:0"
+        assert options["protocol"] == "tls://"
+    assert scheduler["dashboard"] is False
+    assert worker["worker_class"] == "distributed.Worker"
+    assert set(machines.config().values()) == {True, "/run/wstune-x/run.pem"}
