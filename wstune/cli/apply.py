@@ -69,7 +69,8 @@ def apply(
     """Change this host so that it meets a profile, in a way that can be taken back.
 
     Shows the plan and asks. Nothing is lowered unless --allow-lower is given; each change is in the journal before
-    it is made, and if one that matters fails all are taken back.
+    it is made, and if one that matters fails all are taken back. A whole fleet is changed by what configures it
+    already: `wstune export PROFILE --format ansible`.
     """
     started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     check_writable(output)
