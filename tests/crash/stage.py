@@ -34,7 +34,8 @@ class Stage:
         self.work = work
         self.etc, self.state = work / "root", work / "state"
         self.base_state = work / "base-state"
-        self.sleeper = subprocess.Popen(["sleep", "3600"])
+        # It dies with us, however we end.
+        self.sleeper = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "sleep", "3600"])
         subprocess.run(["prlimit", "--nofile=100:", "-p", str(self.sleeper.pid)], check=True)
         for directory in ("etc/sysctl.d", "etc/security/limits.d", "etc/systemd/system"):
             (self.etc / directory).mkdir(parents=True)
