@@ -9,7 +9,7 @@ BIN = $(VENV)/bin
 RUN = $(BIN)/python -m
 CONTENTS = pyproject.toml constraints.txt
 
-.PHONY: verify test test-crash test-vm lint docs bench-open bench-million bench-two-million bench-peers bench-check bench-fanout bench-hostile bench-cluster clean
+.PHONY: verify test test-crash test-vm lint docs bench-open bench-million bench-two-million bench-peers bench-check bench-fanout bench-hostile bench-cluster bench-scenario clean
 .DELETE_ON_ERROR:
 
 verify: $(VENV)/.ready
@@ -55,6 +55,9 @@ bench-hostile: $(VENV)/.ready-dev
 
 bench-cluster: $(VENV)/.ready-dev
 	@$(RUN) benchmarks.cluster $(ARGS)
+
+bench-scenario: $(VENV)/.ready-dev
+	@$(RUN) benchmarks.scenario $(ARGS)
 
 bench-check: $(VENV)/.ready
 	@$(RUN) benchmarks.check $(ARGS)

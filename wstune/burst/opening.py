@@ -99,7 +99,9 @@ class Opening:
         script, order, tags, opened = self.script, self.order, self.tags, self.opened
         timers = script.timers if script else []
         numbered = any(NUMBER in request for _, request in targets)
-        tagged = bool(script or order or numbered)
+        # One kind that says one thing and holds: nothing has to be remembered of a connection until then.
+        greet = script.greet if script and script.greeting and not (order or numbered) else None
+        tagged = bool((script and not greet) or order or numbered)
         sources, many = [(source, 0) for source in job.sources], len(job.sources)
         connect_ms, upgrade_ms, buckets = t.CONNECT_MS, t.UPGRADE_MS, t.BUCKETS
         share, window = job.share, job.window
@@ -212,6 +214,8 @@ class Opening:
                     words[1] += 1  # OPEN
                     if tagged:
                         opened(fd)
+                    elif greet and not greet(fd) and script:
+                        script.begin(fd, 0, 0)
                     rest = self.partial.pop(fd, None)
                     if rest and states[fd]:
                         connections.take(fd, bytes(rest))

@@ -36,19 +36,27 @@ _AT_ONCE = 256
 """Steps that a connection may do without waiting before others get their turn."""
 _AGAIN_SECONDS = 0.02
 """After which a peer that takes no more is tried again."""
+_GREETING = 4096  # a fresh connection takes so many bytes whole
 CLOSE_SECONDS = 5.0
 """For the answer to a close frame."""
 
 
 class Script:
-    """Runs the programs of one generator's connections. `timers`: (when, serial, fd) of who waits."""
+    """Runs the programs of one generator's connections.
 
-    __slots__ = ("connections", "dice", "mask", "programs", "serial", "timers")
+    `timers`: (when, serial, fd) of who waits. `greeting`: what sessions of the first kind say, when they do only that,
+    and then hold: they have no entry then.
+    """
+
+    __slots__ = ("connections", "dice", "greeting", "mask", "programs", "serial", "timers")
 
     def __init__(self, connections: Connections, programs: list[list[Instruction]], seed: int) -> None:
         self.connections = connections
         self.mask = os.urandom(4)
         self.programs = [[self._ready(instruction) for instruction in program] for program in programs]
+        first = self.programs[0]
+        small = len(first) == 1 and first[0][0] == "frame" and len(first[0][1]) <= _GREETING
+        self.greeting: bytes = first[0][1] if small else b""
         self.timers: list[tuple[float, int, int]] = []
         self.serial = 0
         self.dice = random.Random(seed).random  # noqa: S311  # how long people think is no secret
@@ -65,19 +73,20 @@ class Script:
         program = self.programs[kind]
         if not program:
             return
-        first = program[0]
-        if len(program) == 1 and first[0] == "frame":  # say one thing and hold: no entry, no heap
-            try:
-                if self.connections.io.write(fd, first[1]) == len(first[1]):
-                    self.connections.words[t.SCRIPT_SAID] += 1
-                    return
-            except BlockingIOError:
-                pass
-            except OSError as error:
-                self.connections.ended(fd, error.errno or 0)
-                return
+        if self.greeting and kind == 0 and self.greet(fd):
+            return
         self.connections.pending[fd] = entry = [0, number, program, 0, {}, b"", b"", 0]
         self.go_on(fd, entry)
+
+    def greet(self, fd: int) -> bool:
+        """Say the one thing that a session does; False when it cannot be said at once."""
+        try:
+            if self.connections.io.write(fd, self.greeting) == len(self.greeting):
+                self.connections.words[t.SCRIPT_SAID] += 1
+                return True
+        except (BlockingIOError, BrokenPipeError, ConnectionResetError):
+            pass  # the steps will find out, or the next read
+        return False
 
     def wait(self, longest: float) -> float:
         """Seconds until the first timer, at most `longest`."""
