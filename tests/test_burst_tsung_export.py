@@ -19,7 +19,7 @@ def back(text: str) -> s.Scenario:
 
 
 def test_there_and_back() -> None:
-    """Messages, loops, think times, weights, headers: all of it survives."""
+    """Messages, loops, think times, weights, subprotocols: all of it survives."""
     steps = (
         s.Send("hello {number} <&> \u263a"),
         s.Send("awaited", binary=True),
@@ -29,7 +29,7 @@ def test_there_and_back() -> None:
         s.Think("exponential", 2.5),
         s.Close(),
     )
-    talks = s.Session("talks", 3.0, "/rooms/{number}", ("v1", "v2"), "https://a.example", ("X-A: b",), steps)
+    talks = s.Session("talks", 3.0, "/rooms/{number}", ("v1", "v2"), "https://a.example", steps=steps)
     listens = s.Session("listens", 1.0, "/chat", steps=(s.Think("fixed", 5), s.Close()))
     scenario = s.Scenario((talks, listens), (s.Phase(20, 20, 100, 10.0, True),))
     found = back(to_tsung(scenario, SERVERS, connections=100))
@@ -47,12 +47,12 @@ def test_the_hold_is_think_time() -> None:
 
 
 def test_what_tsung_cannot_do_is_said() -> None:
-    """Even gaps, PINGs, expected texts, ramps: in the file's comments."""
+    """Even gaps, PINGs, expected texts, ramps, headers: in the file's comments."""
     steps = (s.Ping(), s.Send("a"), s.Expect("b"), s.Close())
-    scenario = s.Scenario((s.Session("s", steps=steps),), (s.Phase(10, 100, 550),))
+    scenario = s.Scenario((s.Session("s", headers=("A: b",), steps=steps),), (s.Phase(10, 100, 550),))
     text = to_tsung(scenario, SERVERS, connections=550)
-    assert text.count("<!--") == 4
-    for words in ("at even gaps", "a PING", "which message is expected", "a ramp"):
+    assert text.count("<!--") == 5
+    for words in ("at even gaps", "a PING", "which message is expected", "a ramp", "headers"):
         assert words in text
 
 
