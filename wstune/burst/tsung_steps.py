@@ -105,7 +105,7 @@ class _Steps:
         self.made = made
         self.connected = raw
         self.closed = False
-        self.connect: dict[str, object] = {"path": made.option("websocket_path") or "/"} if raw else {}
+        self.connect: dict[str, Any] = {"path": made.option("websocket_path") or "/"} if raw else {}
         if raw:
             self.connect["subprotocols"] = _names(made.option("websocket_subprotocols"))
             self.connect["origin"] = made.option("websocket_origin")
@@ -175,8 +175,8 @@ class _Steps:
             case "close":
                 self.closed = True
                 return (s.Close(),)
-            case other:
-                raise made.error(body, f"a websocket request of type {other!r:.40}", "connect, message or close")
+            case unknown:
+                raise made.error(body, f"a websocket request of type {unknown!r:.40}", "connect, message or close")
 
     def _connect(self, body: Element, subst: bool, values: dict[str, str]) -> None:
         made = self.made
