@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 from math import isfinite
+from typing import Any
 
 from wstune.burst import scenario as s
 from wstune.burst.tsung_xml import Element
