@@ -22,7 +22,9 @@ def find_max(
     """
     host = host or Host()
     room = room_of(host)
-    most = budget.plan(1, room, options.processes, both_ends=options.target.ours).fits
+    most = budget.plan(
+        1, room, options.processes, both_ends=options.target.ours, tls=options.target.security is not None
+    ).fits
     if options.connections is not None:
         most = min(most, options.connections)
     steps: list[Step] = []

@@ -201,13 +201,13 @@ def plan(options: VerifyOptions, room: budget.Room, *, server_only: bool = False
     `server_only`: the load is made on other machines.
     """
     wanted = verify_scenario.wanted(options) or default_connections(options)
-    both_ends = options.target.ours and not server_only
+    both_ends, tls = options.target.ours and not server_only, options.target.security is not None
     try:
-        planned = budget.plan(wanted, room, options.processes, both_ends=both_ends)
+        planned = budget.plan(wanted, room, options.processes, both_ends=both_ends, tls=tls)
         if planned.fits >= wanted or options.force:
             return planned, []
         if options.connections is None and planned.fits >= 1:
-            return budget.plan(planned.fits, room, options.processes, both_ends=both_ends), [
+            return budget.plan(planned.fits, room, options.processes, both_ends=both_ends, tls=tls), [
                 f"the profile is for {wanted:,} connections; {planned.binds} here has room for {planned.fits:,}"
             ]
     except ValueError as error:

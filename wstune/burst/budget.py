@@ -11,6 +11,9 @@ from wstune.readiness.constants import PAIR_BYTES as PAIR_KERNEL_BYTES
 PAIR_BYTES = PAIR_KERNEL_BYTES + CHAT_BYTES + GENERATOR_BYTES
 """Of both ends of a loopback connection, with our own processes."""
 
+TLS_GENERATOR_BYTES = 38_000
+"""User memory of a TLS session at the generator: 36.8 KB, measured on 2,000 (OpenSSL 3.0, CPython 3.11)."""
+
 _RESERVE_FILES = 8_192
 _RESERVE_PIDS = 256
 
@@ -58,11 +61,16 @@ def reserve(room: Room) -> int:
     return max(RESERVE_BYTES, (room.ram_bytes or 0) // 10)
 
 
-def limits(room: Room, *, both_ends: bool = True) -> dict[str, int]:
+def connection_bytes(*, both_ends: bool = True, tls: bool = False) -> int:
+    """Memory that a connection takes here; with `tls`, at the generator's end."""
+    return PAIR_BYTES // (1 if both_ends else 2) + (TLS_GENERATOR_BYTES if tls else 0)
+
+
+def limits(room: Room, *, both_ends: bool = True, tls: bool = False) -> dict[str, int]:
     """Connections that each limit allows by the limit's name; only those that are known."""
     found: dict[str, int] = {}
     ends = 2 if both_ends else 1
-    each = PAIR_BYTES // 2 * ends
+    each = connection_bytes(both_ends=both_ends, tls=tls)
     if room.available_bytes is not None:
         found["memory"] = (room.available_bytes - reserve(room)) // each
     if room.cgroup_bytes is not None:
@@ -76,9 +84,11 @@ def limits(room: Room, *, both_ends: bool = True) -> dict[str, int]:
     return {name: max(0, connections) for name, connections in found.items()}
 
 
-def plan(connections: int, room: Room, processes: int | None = None, *, both_ends: bool = True) -> Budget:
+def plan(
+    connections: int, room: Room, processes: int | None = None, *, both_ends: bool = True, tls: bool = False
+) -> Budget:
     """The budget for a number of connections, whether it fits or not. Raises ValueError as pacing does."""
-    allowed = limits(room, both_ends=both_ends)
+    allowed = limits(room, both_ends=both_ends, tls=tls)
     binds = min(allowed, key=lambda name: allowed[name], default="")
     fits = allowed.get(binds, connections)
     servers = processes or pacing.servers_needed(connections, room.nofile, room.cpus)
@@ -92,7 +102,7 @@ def plan(connections: int, room: Room, processes: int | None = None, *, both_end
         sources=max(generators, ports.sources_needed(connections, room.usable_ports)),
         single_process_limit=pacing.room(room.nofile),
         reserve_bytes=reserve(room),
-        bytes_needed=connections * PAIR_BYTES,
+        bytes_needed=connections * connection_bytes(both_ends=both_ends, tls=tls),
         files_needed=2 * connections + 40 * (servers + generators),
     )
 
