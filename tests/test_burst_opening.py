@@ -163,3 +163,41 @@ def test_a_paced_burst_takes_its_time_and_counts_from_when_it_was_due() -> None:
     assert found is not None
     assert found["count"] == COUNT
     assert tally[t.LAG_NS] > 0
+
+
+def routes(address: tuple[str, int], *weights: int) -> list[dict[str, object]]:
+    """A route of each weight, each with a path of its own that holds the connection's number."""
+    own = Job(COUNT, [], address).own_route()
+    return [{**own, "path": b"/%d/\1" % at, "weight": weight} for at, weight in enumerate(weights)]
+
+
+def test_routes_are_taken_as_their_weights_say_and_numbers_are_used_once() -> None:
+    """3 to 2 of five connections; the numbers of part 1 of 2, from 100 on, are 102, 104 … each once."""
+    asked: list[bytes] = []
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    stop = threading.Event()
+
+    def serve_each() -> None:
+        clients = []
+        for _ in range(COUNT):
+            client, _ = listener.accept()
+            clients.append(client)
+            request = client.recv(4096)
+            asked.append(request.split(b" ")[1])
+            good(client, handshake.accept_value(handshake.parse_request(request).key))
+        stop.wait(5)
+        for client in clients:
+            client.close()
+
+    thread = threading.Thread(target=serve_each)
+    thread.start()
+    address = listener.getsockname()
+    tally, _ = burst(address, routes=routes(address, 3, 2), part=1, parts=2, first_number=100)
+    stop.set()
+    thread.join(5)
+    listener.close()
+    assert tally[t.OPEN] == COUNT
+    paths = [path.split(b"/")[1:] for path in asked]
+    assert sorted(path for path, _ in paths) == [b"0", b"0", b"0", b"1", b"1"]
+    assert sorted(number for _, number in paths) == [b"102", b"104", b"106", b"108", b"110"]

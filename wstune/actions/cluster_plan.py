@@ -138,7 +138,7 @@ def members(machines: list[Generator], own: list[int], base: dict[str, Any], opt
     """What each machine's coordinator is told: its part of `base`, a coordinator's plan for the whole."""
     phases = shares.phases_of(base["phases"], own) if base["phases"] else [[] for _ in own]
     epoch = time.time_ns() - time.monotonic_ns()  # of the time that all share: above any machine's CLOCK_MONOTONIC
-    found, skip = [], 0
+    found, skip, first_number = [], 0, 0
     for number, (machine, share) in enumerate(zip(machines, own, strict=True)):
         if not share:
             continue
@@ -162,10 +162,12 @@ def members(machines: list[Generator], own: list[int], base: dict[str, Any], opt
             "sources": sources,
             "openers": max(1 if machine.neighbours > 1 else 2, cpus),
             "seed": base["seed"] + number,
+            "first_number": first_number,
             "clock_ns": max(0, epoch - int(machine.ahead * 1e9)),
             "force": options.force,
             "tls": _with_authority(base["tls"]),
         }
+        first_number += max(plan["shares"]) * processes  # numbers of a machine with unequal shares have gaps
         found.append(Member(machine.worker.name, machine.worker.address, share, plan, machine.ahead))
     return found
 

@@ -42,8 +42,8 @@ class Coordinator:
 
     `plan`: `server` {processes, backlog} or null; `target` [address, port]; `shares`; `sources`; `path`, `host`,
     `headers`; `window`, `openers`, `timeout`; `phases` [[rate, rate, count, seconds, whether at random]], `seed`;
-    `routes` and `programs` (burst.scenario.compiled makes both), `tls` {ca, insecure} or null; and the guards
-    `reserve_bytes`, `reserve_files`, `cgroup_levels`, `seconds`.
+    `routes` and `programs` (burst.scenario.compiled makes both), `first_number`, `tls` {ca, insecure} or null; and the
+    guards `reserve_bytes`, `reserve_files`, `cgroup_levels`, `seconds`.
     """
 
     def __init__(self, plan: dict[str, Any]) -> None:

@@ -22,6 +22,7 @@ class Job:
         routes: where to go and how, when that is not the same for all: each has these four names, a `weight`, the
             `kind` of its session, `protocols` (subprotocols that are asked for), `name` (the certificate's) and
             `tunnel` (what a proxy is asked for; empty: none).
+        first_number: of all connections of this machine's generators, counted on by `parts`.
         programs: what a session of each kind does once it is open; see burst.script.
         window: handshakes in flight at the most. timeout: seconds for one.
         phases: for `pacing.due_times`, with `part` of `parts`; empty: as fast as it goes. poisson: how gaps are drawn.
@@ -29,6 +30,7 @@ class Job:
     """
 
     __slots__ = (
+        "first_number",
         "headers",
         "host",
         "part",
@@ -56,6 +58,7 @@ class Job:
         self.headers = b""
         self.window = 256
         self.timeout = 10.0
+        self.first_number = 0
         self.part = 0
         self.parts = 1
         self.phases: list[pacing.Phase] = []

@@ -69,7 +69,7 @@ class Opening:
 
     def number(self, place: int) -> int:
         """The number of this generator's connection at that place: from 1, each once over all generators."""
-        return self.job.part + place * self.job.parts + 1
+        return self.job.first_number + self.job.part + place * self.job.parts + 1
 
     def route(self, fd: int) -> dict[str, Any]:
         """The route that a connection in the opening takes."""

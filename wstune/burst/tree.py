@@ -152,6 +152,7 @@ class Tree:
         job.poisson, job.seed = plan.get("poisson", False), plan.get("seed", 0)
         job.routes = [_route(route, (address, port)) for route in plan.get("routes", ())]
         job.programs = read_programs(plan.get("programs", []))
+        job.first_number = plan.get("first_number", 0)
         return job
 
     # Both.
