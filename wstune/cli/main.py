@@ -140,11 +140,6 @@ def run(args: Sequence[str]) -> int:
         return UsageError.exit_code
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
-    except OSError as error:  # a disk that is full or read-only, where nothing more particular can be said
-        if os.environ.get("WSTUNE_DEBUG"):
-            raise
-        print_error(f"the system refused what wstune needs: {error}", "WSTUNE_DEBUG=1 in the environment shows where")
-        return UsageError.exit_code
     except Exception as error:
         if os.environ.get("WSTUNE_DEBUG"):
             raise
