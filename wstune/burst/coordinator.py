@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _TICK = 0.1
+_FIRST_TICK = 0.02
 _ACK_SECONDS = 30.0
 _STDIN, _STDOUT = 0, 1
 _CLOSE_EACH = 0.05
@@ -127,7 +128,7 @@ class Coordinator:
         start = self.began + (0.2 + 0.002 * tree.generators if plan.get("phases") else 0.0)
         while (early := self.began - time.monotonic()) > 0 and not self.finished:
             self.wait(min(early, _TICK))
-        next_tick = self.began + _TICK
+        next_tick = self.began + _FIRST_TICK  # early: who is interrupted at once still has a count to report
         while (launched < tree.generators or opening) and not self.finished:
             while launched < tree.generators and len(opening) < openers and not self._halted:
                 try:
