@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -91,9 +92,31 @@ class Burst:
         """Leave nothing behind: closing stdin makes the coordinator tear down; after a while it is killed, and its
         workers with it (PR_SET_PDEATHSIG)."""
         os.close(self._commands)
+        self._hear_the_last()
         os.close(self._events)
         try:
             self._process.wait(_END_SECONDS)
         except (subprocess.TimeoutExpired, KeyboardInterrupt):
-            self._process.kill()
-            self._process.wait()
+            self._kill()
+
+    def _hear_the_last(self) -> None:
+        """Take what has been told and not been heard: it counts, also for whoever was interrupted twice."""
+        try:
+            while (event := self.next_event(0)) is not None:
+                self._take(event)
+        except (InconclusiveError, OSError):
+            return  # it is gone, or had failed: nothing more to hear
+
+    def _kill(self) -> None:
+        """End the coordinator and its workers, which are of its session, and wait until the last has closed its
+        sockets."""
+        group = self._process.pid
+        os.killpg(group, signal.SIGKILL)
+        self._process.wait()
+        until = time.monotonic() + _END_SECONDS
+        while time.monotonic() < until:
+            try:
+                os.killpg(group, 0)
+            except ProcessLookupError:
+                return
+            time.sleep(0.01)
