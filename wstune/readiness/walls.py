@@ -125,7 +125,6 @@ WALLS: dict[str, WallKind] = {
     "pids-reserve": WallKind(
         "host", "no more processes were started, to leave the host some", "raise pids.max", share=2.0
     ),
-    "load-guard": WallKind("host", "the host was busy with other work", "try again on a quiet host", share=inf),
     "time-limit": WallKind("host", "the time that a burst may take was over", "allow it more time", share=inf),
     "interrupted": WallKind("host", "it was interrupted", "let it run to its end", share=inf),
     "worker-lost": WallKind(
