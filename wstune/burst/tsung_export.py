@@ -82,6 +82,8 @@ def _phases(scenario: s.Scenario, connections: int, made: _Export) -> list[str]:
         if not phase.poisson:
             made.lost("arrivals at even gaps: Tsung's are at random (Poisson)")
         for rate, some, seconds in _pieces(phase, count, made):
+            if not lines and not phase.seconds:
+                seconds += 1  # Tsung counts its first phase from up to a second before the first arrival (ts_launcher)
             lines += [
                 f'    <arrivalphase phase="{len(lines) // 3 + 1}" {_duration(seconds)}>',
                 f'      <users {_arrivals(rate)} maxnumber="{some}" unit="second"/>',
