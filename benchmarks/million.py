@@ -1,7 +1,7 @@
 """One or two million connections on this host: opened, held, pinged, spoken to, closed, each within its bound.
 
     make bench-million
-    make bench-two-million      raises fs.file-max by `wstune apply two-million`, and takes it back
+    make bench-two-million      raises fs.file-max by `wstune apply two-million --role both`, and takes it back
 
 What this does not say: anything about traffic, TLS or a network. The connections are idle, and over loopback.
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.open import build, pair_rate
-from benchmarks.result import MET, MISSED, conclude, say, say_how_busy
+from benchmarks.result import MISSED, conclude, say, say_how_busy
 
 MILLION, TWO_MILLION = 1_000_000, 2_000_000
 OPEN_SECONDS = {MILLION: 90.0, TWO_MILLION: 200.0}
@@ -39,12 +39,14 @@ def main() -> int:
     say_how_busy()
     before = file_max()
     if options.two:
-        wstune("apply", "two-million", "--runtime-only", "--yes")
+        wstune("apply", "two-million", "--role", "both", "--runtime-only", "--yes")
     try:
+        paired = not options.two and not options.no_pair
+        theirs = pair(connections) if paired else None
         report = verify(connections)
         outcome = judge(connections, report)
-        if not options.two and not options.no_pair:
-            outcome = max(outcome, compare(connections, report))
+        if paired:
+            outcome = max(outcome, compare(connections, report, theirs))
     finally:
         if options.two and file_max() != before:
             wstune("rollback")
@@ -113,17 +115,27 @@ def judge(connections: int, report: dict[str, Any]) -> int:
     return max(outcomes)
 
 
-def compare(connections: int, report: dict[str, Any]) -> int:
-    """The open rate against the C pair's at the same size, run right after."""
+def pair(connections: int) -> float | None:
+    """The C pair's open rate at this size."""
     with tempfile.TemporaryDirectory() as directory:
-        time.sleep(5)
-        theirs = pair_rate(build(Path(directory)), connections)
-    if theirs is None:
+        rate = pair_rate(build(Path(directory)), connections)
+    time.sleep(5)
+    return rate
+
+
+def compare(connections: int, report: dict[str, Any], before: float | None) -> int:
+    """The open rate against the C pair's at the same size, run before and right after; its faster one counts.
+
+    Before, because whoever is first on a virtual machine pays for the memory that its host had not given it yet.
+    """
+    time.sleep(5)
+    after = pair(connections)
+    if before is None or after is None:
         return MISSED
-    say(f"wstune {report['open']['rate']:,.0f}/s, C pair {theirs:,.0f}/s")
-    return conclude("open rate, wstune / C pair", report["open"]["rate"] / theirs, RATIO, at_least=True, form=".3f")
+    say(f"wstune {report['open']['rate']:,.0f}/s, C pair {before:,.0f}/s before and {after:,.0f}/s after")
+    ratio = report["open"]["rate"] / max(before, after)
+    return conclude("open rate, wstune / C pair", ratio, RATIO, at_least=True, form=".3f")
 
 
 if __name__ == "__main__":
-    assert MET < MISSED  # noqa: S101  max() of outcomes relies on it
     sys.exit(main())

@@ -213,10 +213,13 @@ def plan(options: VerifyOptions, room: budget.Room, *, server_only: bool = False
     except ValueError as error:
         raise InconclusiveError(f"no burst fits this process: {error}", "raise nofile; see: wstune check") from None
     ends = "with both ends on this host" if both_ends else f"at the {'server' if server_only else 'generator'}'s end"
+    fewer = f"wstune verify {options.target.name} -n {planned.fits}; or --force to try all the same"
+    if planned.binds == "fs.file-max":
+        fewer = f"wstune apply {options.profile} -n {wanted}{' --role both' if both_ends else ''}; {fewer}"
     raise InconclusiveError(
         f"{wanted:,} connections do not fit: {planned.binds} here has room for {planned.fits:,} {ends}; "
         "nothing was opened",
-        f"wstune verify {options.target.name} -n {planned.fits}; or --force to try all the same",
+        fewer,
     )
 
 
