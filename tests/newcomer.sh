@@ -6,14 +6,16 @@
 # PHASE `network` runs them with the network (to install), PHASE `apart` in a network namespace of their own, whose
 # accept queue is as small as on an old machine; fs, kernel and vm are read-only, for they are everybody's.
 set -euo pipefail
+trap 'echo "newcomer.sh: line $LINENO ended with $?: $BASH_COMMAND" >&2' ERR
 root=$1 commands=$2 phase=${3:-network}
 here=$(cd "$(dirname "$0")/.." && pwd)
 
 if [ ! -e "$root/usr/bin/python3" ]; then
-	mirror=$(sed -n 's/^URIs: *\([^ ]*\).*/\1/p; s/^deb  *\(\[[^]]*\]\)\{0,1\} *\([^ ]*\).*/\2/p' \
-		/etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null | head -n 1)
+	# Of the two places either may be missing, which is no failure: cat, unlike sed under pipefail, may fail here.
+	mirror=$({ cat /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null || true; } |
+		sed -n 's/^URIs: *\([^ ]*\).*/\1/p; s/^deb  *\(\[[^]]*\]  *\)\{0,1\}\([^ ]*\).*/\2/p' | sed 1q)
 	suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
-	debootstrap --variant=minbase --include=make,python3,python3-venv,ca-certificates,sudo,git "$suite" "$root" "$mirror"
+	debootstrap --variant=minbase --include=make,python3,python3-venv,ca-certificates,sudo,git "$suite" "$root" ${mirror:+"$mirror"}
 fi
 [ -e "$root/home/wstune" ] || git clone --quiet --no-hardlinks "$here" "$root/home/wstune"
 
