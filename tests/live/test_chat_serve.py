@@ -148,6 +148,32 @@ def test_figures_of_all_workers() -> None:
         assert server.get("/healthz") == (200, server.get("/healthz")[1], b"ok\n")
 
 
+def test_figures_of_the_kernel() -> None:
+    """/stats and /metrics tell what the server's kernel counts, under the names that `verify` has for it."""
+    with serve("--workers", "2") as server:
+
+        def opens() -> tuple[int, float]:
+            stats = json.loads(server.get("/stats")[2])["kernel"]
+            assert stats["netns"] == Path("/proc/self/ns/net").stat().st_ino
+            families = text_string_to_metric_families(server.get("/metrics")[2].decode())
+            samples = {
+                sample.labels["counter"]: sample.value
+                for family in families
+                for sample in family.samples
+                if sample.name == "wstune_chat_kernel"
+            }
+            assert samples.keys() == stats["counters"].keys()
+            assert "TcpExt.ListenOverflows" in samples
+            return stats["counters"]["Tcp.PassiveOpens"], samples["Tcp.PassiveOpens"]
+
+        before = opens()
+        clients = [Client(server) for _ in range(20)]
+        after = opens()
+        assert len(clients) == 20
+        assert after[0] >= before[0] + 20
+        assert after[1] >= before[1] + 20
+
+
 def test_who_is_here() -> None:
     """/who tells the count and the names of a room, over all workers, soon after a join and after a leave."""
     with serve("--workers", "2") as server:
@@ -264,6 +290,19 @@ def test_limits_are_kept() -> None:
         two.close()
         server.until(lambda total: total["connections"] == 1)
         assert Client(server, "/rooms/c").status == 101
+
+
+def test_a_rush_at_the_limit() -> None:
+    """Each worker counts for itself: in a rush no more get in beyond --max-connections than there are other workers."""
+    with serve("--workers", "4", "--max-connections", "20") as server:
+        for connection in (rush := [socket.create_connection(server.address, timeout=PATIENCE) for _ in range(200)]):
+            connection.setblocking(True)
+        server.sockets += rush
+        for connection in rush:
+            connection.sendall(request("/chat"))
+        answers = [connection.recv(4096)[9:12] for connection in rush]
+        assert 20 <= answers.count(b"101") <= 23
+        assert answers.count(b"101") + answers.count(b"503") == 200
 
 
 def test_a_message_may_be_as_long_as_said() -> None:

@@ -10,6 +10,9 @@ from typing import Any
 
 from wstune.actions.verify_report import Shown
 from wstune.actions.verify_target import Target
+from wstune.burst import shares
+from wstune.host import kernel_counters
+from wstune.host.files import Root
 
 _SECONDS = 3.0
 _MOST = 1 << 20
@@ -47,23 +50,41 @@ def _connection(target: Target) -> http.client.HTTPConnection:
 
 
 def growth(before: Stats | None, after: Stats | None) -> dict[str, int]:
-    """What the server counted meanwhile, as counters `server.…`, and its kernel's where it tells them."""
+    """What the server counted meanwhile, as counters `server.…`."""
     if before is None or after is None:
         return {}
-    old, new = before["total"], after["total"]
-    found = {
-        f"server.{name}": new[name] - old[name]
-        for name in ("accept_errors", "handshakes_failed", "messages", "opened")
-        if type(new.get(name)) is int and type(old.get(name)) is int
+    names = ("accept_errors", "handshakes_failed", "messages", "opened")
+    found = _grown(before["total"], after["total"])
+    return {f"server.{name}": found[name] for name in names if name in found}
+
+
+def kernel_growth(before: Stats | None, after: Stats | None) -> tuple[str, int, dict[str, int]] | None:
+    """(boot, network namespace, growth) of what the server's kernel counted; None where it does not tell, or where
+    somebody else answered the second time."""
+    were, kernel = (before or {}).get("kernel"), (after or {}).get("kernel")
+    if not isinstance(were, dict) or not isinstance(kernel, dict):
+        return None
+    boot_id, netns = kernel.get("boot_id"), kernel.get("netns")
+    if (
+        not isinstance(boot_id, str)
+        or type(netns) is not int
+        or (were.get("boot_id"), were.get("netns"))
+        != (
+            boot_id,
+            netns,
+        )
+    ):
+        return None
+    old, new = were.get("counters"), kernel.get("counters")
+    return (boot_id, netns, _grown(old, new)) if isinstance(old, dict) and isinstance(new, dict) else None
+
+
+def _grown(old: dict[str, Any], new: dict[str, Any]) -> dict[str, int]:
+    return {
+        name: value - old[name]
+        for name, value in new.items()
+        if type(value) is int and type(old.get(name)) is int and value != old[name]
     }
-    kernel, were = after.get("kernel"), before.get("kernel")
-    if isinstance(kernel, dict) and isinstance(were, dict):
-        found |= {
-            name: value - were[name]
-            for name, value in kernel.items()
-            if type(value) is int and type(were.get(name)) is int
-        }
-    return {name: value for name, value in found.items() if value}
 
 
 def memory_growth(before: Stats | None, after: Stats | None) -> int | None:
@@ -84,12 +105,16 @@ def add(shown: Shown, before: Stats | None) -> None:
     if target.ours:
         return
     shown.counters = {**growth(before, after), **shown.counters}
+    kernel = kernel_growth(before, after)
+    if kernel is not None:  # ours last: of one and the same namespace it is ours that count
+        shown.counters = shares.merged_counters([kernel, (*kernel_counters.whose(Root()), shown.counters)])
     grown, opened = memory_growth(before, shown.server_figures), shown.opened.get("open", 0)
     if grown is not None and opened and shown.memory is not None:
         shown.memory = replace(shown.memory, server_user_bytes=grown / opened)
     if before is not None:
-        shown.remarks.append("the server is a wstune: its own figures, of /stats, are among the counters")
-    elif not target.here:
+        also = ", and its kernel's" * (kernel is not None)
+        shown.remarks.append(f"the server is a wstune: its own figures, of /stats{also}, are among the counters")
+    if kernel is None and not target.here:
         shown.remarks.append("what the server's kernel counted is not known here; the counters are this host's")
     if target.proxy:
         shown.remarks.append(f"by way of the proxy {target.proxy}, as the environment says (--no-proxy: directly)")

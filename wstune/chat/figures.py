@@ -1,11 +1,13 @@
 """The chat server's figures, as JSON and in Prometheus' text format. Lean; json is imported when it is asked for.
 
-All figures are of shared memory: whichever worker is asked answers for all.
+All figures are of shared memory, or the kernel's: whichever worker is asked answers for all.
 """
 
 from __future__ import annotations
 
 from wstune.chat import stats as s
+from wstune.host import kernel_counters
+from wstune.host.files import Root
 
 METRICS_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 
@@ -38,9 +40,15 @@ def dumps(document: object) -> bytes:
 
 
 def stats_json(stats: s.Stats) -> bytes:
-    """`{"workers": n, "total": {…}, "each": [{…}, …]}`; `memory.per_connection` is what grew since the worker began."""
+    """`{"workers": n, "total": {…}, "each": [{…}, …], "kernel": {…}}`.
+
+    `memory.per_connection` is what grew since the worker began. `kernel.counters` are those of the server's network
+    namespace and host; `boot_id` and `netns` say which, so that a reader on the same host does not count them twice.
+    """
     each = [_figures(stats.row(worker)) for worker in range(stats.workers)]
-    return dumps({"workers": stats.workers, "total": _figures(_sum(stats)), "each": each})
+    boot_id, netns = kernel_counters.whose(Root())
+    kernel = {"boot_id": boot_id, "netns": netns, "counters": kernel_counters.snapshot(Root())}
+    return dumps({"workers": stats.workers, "total": _figures(_sum(stats)), "each": each, "kernel": kernel})
 
 
 def _figures(row: memoryview | list[int]) -> dict[str, object]:
@@ -88,6 +96,11 @@ def metrics_text(stats: s.Stats) -> bytes:
     lines += _head("fanout_seconds", "histogram", "How long a worker took to give one message to its members.")
     for at, row in enumerate(rows):
         lines += _histogram(at, row)
+    lines += _head("kernel", "untyped", "What the kernel counts: of the network namespace, or of the whole host.")
+    lines += [
+        f'wstune_chat_kernel{{counter="{name}"}} {count}'
+        for name, count in sorted(kernel_counters.snapshot(Root()).items())
+    ]
     return "\n".join(lines).encode() + b"\n"
 
 

@@ -8,14 +8,12 @@ TCP.orphan, TCP.alloc, TCP.mem to the whole host (net/ipv4/proc.c sockstat_seq_s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
-from wstune.host import cgroup
+from wstune.host import cgroup, kernel_counters
 from wstune.host.files import Root, is_decimal
+from wstune.host.kernel_counters import read
 from wstune.model import Reading
-
-_CONSTANT = ("Tcp.RtoAlgorithm", "Tcp.RtoMin", "Tcp.RtoMax", "Tcp.MaxConn")
-"""In /proc/net/snmp beside the counters."""
 
 GROUP_EVENTS = {
     (cgroup.MEMORY, 2): (("memory.events", {"max": "max", "oom": "oom", "oom_kill": "oom_kill"}),),
@@ -29,18 +27,7 @@ was hit in memory.failcnt, a number alone (Documentation/admin-guide/cgroup-v1/m
 
 def snapshot(root: Root, pid: int | None = None) -> dict[str, int]:
     """All counters that can be read, those of `pid`'s network namespace if given; what cannot be read is left out."""
-    net = f"/proc/{pid}/net" if pid is not None else "/proc/net"
-    counters: dict[str, int] = {}
-    for path, parse in (
-        (f"{net}/netstat", _named_pairs),
-        (f"{net}/snmp", _named_pairs),
-        (f"{net}/sockstat", _sockstat),
-        (f"{net}/softnet_stat", _softnet),
-        (f"{net}/stat/nf_conntrack", _conntrack),
-        ("/proc/sys/fs/file-nr", _file_nr),
-        ("/proc/vmstat", _vmstat),
-    ):
-        counters.update(_read(root, path, parse))
+    counters = kernel_counters.snapshot(root, f"/proc/{pid}/net" if pid is not None else "/proc/net")
     for controller in (cgroup.MEMORY, cgroup.PIDS):
         counters.update(_group_events(root, controller, pid))
     return counters
@@ -55,70 +42,7 @@ def growth(before: dict[str, int], after: dict[str, int]) -> dict[str, int]:
 def sockstat(root: Root, pid: int | None = None) -> dict[str, int]:
     """`TCP.inuse`, `TCP.tw`, `TCP.orphan`, `TCP.alloc`, `TCP.mem` (pages), `sockets.used` …; empty when unreadable."""
     path = f"/proc/{pid}/net/sockstat" if pid is not None else "/proc/net/sockstat"
-    return {key.removeprefix("sockstat."): value for key, value in _read(root, path, _sockstat).items()}
-
-
-def _read(root: Root, path: str, parse: Callable[[str], Iterable[tuple[str, int]]]) -> dict[str, int]:
-    try:
-        return dict(parse(root.read_text(path)))
-    except OSError:
-        return {}
-
-
-def _named_pairs(text: str) -> Iterable[tuple[str, int]]:
-    """Lines in twos: `TcpExt: name name …`, `TcpExt: number number …`. Only the TCP sections."""
-    lines = text.splitlines()
-    for names, numbers in zip(lines[::2], lines[1::2], strict=False):
-        section, _, rest = names.partition(":")
-        if section not in ("TcpExt", "Tcp") or not numbers.startswith(f"{section}:"):
-            continue
-        for name, number in zip(rest.split(), numbers.partition(":")[2].split(), strict=False):
-            key = f"{section}.{name}"
-            if is_decimal(number) and key not in _CONSTANT:
-                yield key, int(number)
-
-
-def _sockstat(text: str) -> Iterable[tuple[str, int]]:
-    """`TCP: inuse 1 orphan 0 tw 0 alloc 1 mem 216`."""
-    for line in text.splitlines():
-        section, _, rest = line.partition(":")
-        fields = rest.split()
-        for name, number in zip(fields[::2], fields[1::2], strict=False):
-            if is_decimal(number):
-                yield f"sockstat.{section}.{name}", int(number)
-
-
-def _softnet(text: str) -> Iterable[tuple[str, int]]:
-    """Hexadecimal, a line a CPU: processed, dropped (backlog full), time_squeeze (net/core/net-procfs.c)."""
-    rows = [row for line in text.splitlines() if (row := _hexadecimal(line.split())) and len(row) >= 3]
-    if rows:
-        yield "softnet.dropped", sum(row[1] for row in rows)
-        yield "softnet.time_squeeze", sum(row[2] for row in rows)
-
-
-def _conntrack(text: str) -> Iterable[tuple[str, int]]:
-    """A line of names, then hexadecimal, a line a CPU; `entries` is the same in each (nf_conntrack_standalone.c)."""
-    names, *lines = text.splitlines() or [""]
-    columns = names.split()
-    rows = [row for line in lines if (row := _hexadecimal(line.split())) and len(row) == len(columns)]
-    for index, name in enumerate(columns):
-        if rows and name in ("insert_failed", "drop", "early_drop", "invalid", "clashres"):
-            yield f"conntrack.{name}", sum(row[index] for row in rows)
-        elif rows and name == "entries":
-            yield "conntrack.entries", rows[0][index]
-
-
-def _file_nr(text: str) -> Iterable[tuple[str, int]]:
-    fields = text.split()
-    if fields and is_decimal(fields[0]):
-        yield "file-nr.allocated", int(fields[0])
-
-
-def _vmstat(text: str) -> Iterable[tuple[str, int]]:
-    for line in text.splitlines():
-        name, _, number = line.partition(" ")
-        if name == "oom_kill" and is_decimal(number):
-            yield "vmstat.oom_kill", int(number)
+    return {key.removeprefix("sockstat."): value for key, value in read(root, path, kernel_counters.sockstat).items()}
 
 
 def _group_events(root: Root, controller: str, pid: int | None) -> dict[str, int]:
@@ -131,7 +55,7 @@ def _group_events(root: Root, controller: str, pid: int | None) -> dict[str, int
     counters: dict[str, int] = {}
     for level in (level for level in chain.levels if level.limit is not None or level is chain.levels[0]):
         for file, names in GROUP_EVENTS[controller, chain.version]:
-            for event, count in _read(root, f"{level.path}/{file}", _words_and_numbers).items():
+            for event, count in read(root, f"{level.path}/{file}", _words_and_numbers).items():
                 if event in names:
                     key = f"cgroup.{controller}.{names[event]}"
                     counters[key] = max(count, counters.get(key, 0))
@@ -144,10 +68,3 @@ def _words_and_numbers(text: str) -> Iterable[tuple[str, int]]:
         *words, number = line.split() or [""]
         if is_decimal(number) and len(words) < 2:
             yield "".join(words), int(number)
-
-
-def _hexadecimal(fields: list[str]) -> list[int]:
-    try:
-        return [int(field, 16) for field in fields]
-    except ValueError:
-        return []
