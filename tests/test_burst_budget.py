@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wstune.actions import verify
+from wstune.actions.verify_report import Shown
 from wstune.burst import budget
 from wstune.errors import InconclusiveError
 from wstune.host.host import Host
@@ -62,14 +63,14 @@ def test_processes_can_be_told() -> None:
 
 
 def test_what_does_not_fit_is_opened_only_by_force() -> None:
-    """Refused in a sentence of what fits and what binds; with --force the whole of it is planned, and no reserve kept."""
+    """Refused in a sentence of what fits and what binds; with --force all of it is planned, and no reserve is kept."""
     wanted = verify.VerifyOptions(connections=5_000_000)
     with pytest.raises(InconclusiveError, match=r"do not fit: \S+ here has room for [\d,]+ .*nothing was opened"):
         verify.plan(wanted, VM)
     planned, _ = verify.plan(replace(wanted, force=True), VM)
     assert planned.connections == 5_000_000
     assert planned.fits < 5_000_000
-    shown = verify.Shown(budget=planned, room=VM, target=wanted.target)
+    shown = Shown(budget=planned, room=VM, target=wanted.target)
     told = {
         force: verify.coordinator_plan(verify.Run(replace(wanted, force=force), shown, lambda _: None, Host()))
         for force in (False, True)
