@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -73,28 +72,6 @@ def test_a_whole_run(started: Burst) -> None:
     assert tally.errors(words) == {}
     assert closed["server"]["alive"] == 2
     started.do("end")
-
-
-def private_kib(pids: list[int]) -> int:
-    texts = [Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in pids]
-    return sum(int(line.split()[1]) for text in texts for line in text.splitlines() if line.startswith("Private_"))
-
-
-def test_rounds_of_pings_cost_no_memory() -> None:
-    """After 200 more rounds no worker is larger: eight bytes kept for each answer would be half a megabyte."""
-    burst = Burst(plan(), lambda event: None)
-    try:
-        pids = burst.wait_for("ready")["server_pids"] + burst.do("open")["pids"]
-        for _ in range(20):
-            burst.do("ping", seconds=5)
-        before = private_kib(pids)
-        for _ in range(200):
-            pinged = burst.do("ping", seconds=5)
-        after = private_kib(pids)
-    finally:
-        burst.end()
-    assert pinged["pongs"] == COUNT
-    assert after - before < 160, (before, after)
 
 
 def test_a_paced_run() -> None:
