@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wstune.actions import verify
+from wstune.actions.verify_report import Shown
 from wstune.burst import budget
+from wstune.errors import InconclusiveError
+from wstune.host.host import Host
 
 VM = budget.Room(
     cpus=2,
@@ -53,3 +60,21 @@ def test_processes_can_be_told() -> None:
     """--processes is the number of server processes, whatever fits better."""
     assert budget.plan(61_189, VM, processes=1).servers == 1
     assert budget.plan(61_189, VM).servers == 4
+
+
+def test_what_does_not_fit_is_opened_only_by_force() -> None:
+    """Refused in a sentence of what fits and what binds; with --force all of it is planned, and no reserve is kept."""
+    wanted = verify.VerifyOptions(connections=5_000_000)
+    with pytest.raises(InconclusiveError, match=r"do not fit: \S+ here has room for [\d,]+ .*nothing was opened"):
+        verify.plan(wanted, VM)
+    planned, _ = verify.plan(replace(wanted, force=True), VM)
+    assert planned.connections == 5_000_000
+    assert planned.fits < 5_000_000
+    shown = Shown(budget=planned, room=VM, target=wanted.target)
+    told = {
+        force: verify.coordinator_plan(verify.Run(replace(wanted, force=force), shown, lambda _: None, Host()))
+        for force in (False, True)
+    }
+    for guard in ("reserve_bytes", "reserve_files", "others_share"):
+        assert told[False][guard] > 0
+        assert told[True][guard] == 0

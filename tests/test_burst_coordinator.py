@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -110,4 +115,53 @@ def test_a_time_limit_stops_the_opening() -> None:
     finally:
         burst.end()
     assert opened["open"] < COUNT
-    assert closed["stopped_by"] == "time-limit"
+    assert (closed["stopped_by"], closed["stopped_why"]) == ("time-limit", "0.5 s were over")
+
+
+@contextmanager
+def hogs(count: int) -> Iterator[None]:
+    """So many other programs that use all the processor time they get."""
+    programs = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for program in programs:
+            program.kill()
+            program.wait()
+
+
+def test_others_who_need_the_processors_stop_the_opening() -> None:
+    """A paced burst that would go on for 30 s stops when all processors have been busy with others for ten seconds."""
+    cpus = os.cpu_count() or 1
+    burst = Burst(plan(phases=[[10.0, 10.0, COUNT]], others_share=0.5), lambda event: None)
+    try:
+        burst.wait_for("ready")
+        with hogs(cpus):
+            opened = burst.do("open")
+        closed = burst.do("close", sample=0)
+    finally:
+        burst.end()
+    assert 0 < opened["open"] < COUNT
+    assert closed["stopped_by"] == "load-guard"
+    assert re.fullmatch(r"other programs used \d+% of the processors' time for 1\d s", closed["stopped_why"])
+
+
+@pytest.mark.parametrize(
+    ("guard", "wall"),
+    [
+        pytest.param({"reserve_bytes": 1 << 60}, "memory-reserve", id="memory"),
+        pytest.param({"reserve_files": 1 << 62}, "file-max-reserve", id="files"),
+    ],
+)
+def test_a_guard_says_what_it_saw(guard: dict[str, int], wall: str) -> None:
+    """The reserve that was reached, and by how much."""
+    burst = Burst(plan(phases=[[10.0, 10.0, COUNT]], **guard), lambda event: None)
+    try:
+        burst.wait_for("ready")
+        opened = burst.do("open")
+        closed = burst.do("close", sample=0)
+    finally:
+        burst.end()
+    assert opened["open"] < COUNT
+    assert closed["stopped_by"] == wall
+    assert re.search(r"\d.* are left alone", closed["stopped_why"])

@@ -165,6 +165,19 @@ def test_a_paced_burst_takes_its_time_and_counts_from_when_it_was_due() -> None:
     assert tally[t.LAG_NS] > 0
 
 
+def test_a_pacer_that_is_late_says_by_how_much() -> None:
+    """A start that was a second ago: the lag is a second, and so is the latency from due, not that of the upgrade."""
+    import time
+
+    with server(good) as address:
+        tally, _ = burst(address, phases=[(50.0, 50.0, COUNT)], start=time.monotonic() - 1.0)
+    due, upgrade = t.percentiles(tally, t.DUE_MS), t.percentiles(tally, t.UPGRADE_MS)
+    assert tally[t.LAG_NS] >= 1_000_000_000
+    assert due is not None
+    assert upgrade is not None
+    assert due["max"] - upgrade["max"] > 800
+
+
 def routes(address: tuple[str, int], *weights: int) -> list[dict[str, object]]:
     """A route of each weight, each with a path of its own that holds the connection's number."""
     own = Job(COUNT, [], address).own_route()

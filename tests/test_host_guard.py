@@ -57,6 +57,21 @@ def test_cgroup_room_counts_v1_subtrees(tmp_path: Path) -> None:
     assert guard.cgroup_room(tuple(levels)) == 100
 
 
+def test_ticks_are_those_of_psutil() -> None:
+    """This process's own within a few ticks of its times; the host's used ones below all there were, and rising."""
+    tick = os.sysconf("SC_CLK_TCK")
+    own = guard.process_ticks([os.getpid(), 2**22 - 1])  # who is gone counts nothing
+    times = os.times()
+    assert abs(own - (times.user + times.system) * tick) <= 5
+    used, total = guard.processor_ticks()
+    assert 0 < used < total
+    spent = time.process_time()
+    while time.process_time() - spent < 0.2:
+        pass
+    assert guard.process_ticks([os.getpid()]) - own >= 10
+    assert guard.processor_ticks()[0] - used >= 10
+
+
 def test_guard_imports_nothing_but_os() -> None:
     """Workers are forked by the hundred: importing the guard loads no module that python has not loaded itself."""
     program = (

@@ -24,11 +24,14 @@ KINDS = (
     "says-nothing",
     "drops",
     "mute",
+    "half-mute",
     "slow-accept",
     "few-files",
 )
 DROP_SECONDS = 1.0
 FEW = 300
+MUTE_EACH = 3
+"""Of `half-mute`: every third descriptor is a connection that never answers."""
 
 
 def main(kind: str) -> None:
@@ -90,7 +93,11 @@ def accept(kind: str, listener: socket.socket, epoll: select.epoll, clients: dic
 def answer(kind: str, client: socket.socket, data: bytes) -> bool:
     """Answer a request; whether to close then."""
     if not data.startswith(b"GET"):
-        return False  # frames: this server has nothing to say to them ("mute")
+        if kind == "half-mute" and data[0] == 0x89 and client.fileno() % MUTE_EACH:
+            length = data[1] & 0x7F
+            mask, payload = data[2:6], data[6 : 6 + length]
+            client.sendall(bytes((0x8A, length)) + bytes(byte ^ mask[at % 4] for at, byte in enumerate(payload)))
+        return False  # other frames: this server has nothing to say to them ("mute")
     match kind:
         case "resets":
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

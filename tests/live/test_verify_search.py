@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -44,6 +45,51 @@ def test_the_most_that_hold_is_found(inside: Namespace) -> None:
     assert any("tried 1,000: held" in sentence for sentence in report["sentences"])
     assert "the most that held" in report["sentences"][-1]
     assert code == 0
+
+
+def test_a_guard_stops_the_search(inside: Namespace) -> None:
+    """At 500 a second and 5 s for each try, 1,000 hold and 4,000 do not: the guard is named, and the search ends."""
+    arguments = ["-n", "4000", "--hold", "0", "--rate", "500", "--time-limit", "5s", "--slo", "60s"]
+    _, report = finish(start(inside, "host", "--find-max", *arguments), 110)
+    assert 1000 <= report["reached"] < 4000
+    assert (report["wall"]["name"], report["wall"]["side"]) == ("time-limit", "host")
+    assert "5.0 s were over" in report["wall"]["evidence"]
+    assert "the wall is time-limit (host)" in report["sentences"][-1]
+
+
+def test_what_does_not_fit_opens_nothing(inside: Namespace) -> None:
+    """What fits and what binds is said, exit 3; no connection is opened, and no report is made."""
+    done = subprocess.run(
+        inside.command(sys.executable, "-m", "wstune", "verify", "host", "-n", "900M", "--hold", "0"),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 3
+    assert re.search(
+        r"900,000,000 connections do not fit: \S+ here has room for [\d,]+ .*nothing was opened", done.stderr
+    )
+    assert "--force" in done.stderr
+    assert done.stdout == ""
+    assert inside.is_clean()
+
+
+def test_the_budget_is_printed(inside: Namespace) -> None:
+    """Processes, descriptors, memory and source addresses are told before the first socket."""
+    done = subprocess.run(
+        inside.command(sys.executable, "-m", "wstune", "verify", "host", "-n", "100", "--hold", "0", "-v"),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    first = done.stderr.splitlines()[0]
+    assert "budget for 100 connections" in first
+    for word in ("server", "generator processes", "files", "GB memory", "source addresses"):
+        assert word in first
 
 
 def test_around_shows_what_tuning_changed_and_takes_it_back(inside: Namespace, tmp_path: Path) -> None:

@@ -88,6 +88,18 @@ def test_a_server_with_a_fault(inside: Namespace, kind: str) -> None:
     assert report["wall"]["evidence"]
 
 
+def test_silently_dropped_connections_are_counted_one_by_one(inside: Namespace) -> None:
+    """A third of the connections no longer answers, without a word: exactly those are lost, the others are not."""
+    with faulty(inside, "half-mute") as url:
+        code, report = finish(start(inside, url, "-n", "300", "--hold", "0.5"))
+    assert report["reached"] == 300
+    assert report["held"]["lost"] == 100
+    assert [(row["phase"], row["errno"], row["count"]) for row in report["errors"]] == [("hold", "NO-PONG", 100)]
+    assert report["pings"] == {**report["pings"], "sent": 300, "answered": 200}
+    assert wall(report) == ("server-mute", "server", "missed")
+    assert code == 1
+
+
 def test_the_servers_files(inside: Namespace) -> None:
     """A server that runs out of descriptors, seen from outside: unanswered connections; the server's wall."""
     with faulty(inside, "few-files") as url:

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from wstune.actions import server_stats, verify_scenario
 from wstune.actions.verify_report import Shown, report_of
 from wstune.actions.verify_target import HOST, Target
-from wstune.burst import budget, canary
+from wstune.burst import budget, canary, load_guard
 from wstune.burst.ports import loopback_sources
 from wstune.burst.process import Burst, Event
 from wstune.burst.scenario import Scenario
@@ -363,6 +363,8 @@ def coordinator_plan(state: Run) -> Event:
         "seed": options.seed,
         "reserve_bytes": 0 if options.force else planned.reserve_bytes,
         "reserve_files": 0 if options.force else _RESERVE_FILES,
+        # A server elsewhere that is on this host is another program, and is meant to be busy.
+        "others_share": 0.0 if options.force or (target.here and not target.ours) else load_guard.SHARE,
         "cgroup_levels": cgroup.guarded(state.host.root),
         "seconds": options.time_limit,
     }

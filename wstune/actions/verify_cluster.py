@@ -76,6 +76,7 @@ def run(
         state = Run(aimed, shown, on_progress, host)
         state.baseline = baseline(host)
         base = coordinator_plan(state)
+        base["others_share"] = 0.0  # several coordinators may share a machine: each is another program to the others
         members = cluster_plan.members(crew.generators, crew.own, base, aimed)
         shown.budget = replace(planned, generators=sum(len(member.plan["shares"]) for member in members))
         both = _Both(cluster, members, _served(crew, base), base, state.event)

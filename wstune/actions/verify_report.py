@@ -117,6 +117,7 @@ def _evidence(shown: Shown, words: list[int]) -> Evidence:
         nofile_each=shown.room.nofile,
         single_process_limit=planned.single_process_limit,
         stopped_by=shown.closed.get("stopped_by", ""),
+        stopped_why=shown.closed.get("stopped_why", ""),
         fits=planned.fits,
         interrupted=shown.interrupted,
         workers_lost=_workers_lost(shown),

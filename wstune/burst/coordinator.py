@@ -17,6 +17,7 @@ import sys
 import time
 
 from wstune.burst import tally as t
+from wstune.burst.load_guard import LoadGuard
 from wstune.burst.tree import Tree
 from wstune.host import guard, worker
 
@@ -44,14 +45,16 @@ class Coordinator:
     `plan`: `server` {processes, backlog} or null; `target` [address, port]; `shares`; `sources`; `path`, `host`,
     `headers`; `window`, `openers`, `timeout`; `phases` [[rate, rate, count, seconds, whether at random]], `seed`;
     `routes` and `programs` (burst.scenario.compiled makes both), `first_number`, `tls` {ca, insecure} or null; and the
-    guards `reserve_bytes`, `reserve_files`, `cgroup_levels`, `seconds`.
+    guards `reserve_bytes`, `reserve_files`, `cgroup_levels`, `seconds`, `others_share` (of the
+    processors' time, at which others stop the opening; 0: no matter).
     """
 
     def __init__(self, plan: dict[str, Any]) -> None:
         self.plan = plan
         self.tree = Tree(plan, (_STDIN,))
         self.began = 0.0
-        self.stopped_by = ""
+        self.stopped_by, self.stopped_why = "", ""
+        self.load = LoadGuard(plan.get("others_share", 0.0))
         self.finished = False
         self._halted = False
         self._most, self._grew = 0, time.monotonic()
@@ -133,8 +136,9 @@ class Coordinator:
             while launched < tree.generators and len(opening) < openers and not self._halted:
                 try:
                     pipe = tree.start_generator(launched, start)
-                except OSError:
+                except OSError as error:
                     self.stopped_by, self._halted = "pids-reserve", True
+                    self.stopped_why = f"fork: {error.strerror} with {launched:,} of {tree.generators:,} started"
                     break
                 poller.register(pipe, select.POLLIN)
                 opening.add(pipe)
@@ -158,7 +162,7 @@ class Coordinator:
         """Stop opening before the host, or whoever else lives on it, is harmed; or when it leads nowhere any more."""
         if self._halted:
             return
-        self.stopped_by = self._danger()
+        self.stopped_by, self.stopped_why = self._danger()
         if self.stopped_by or self.tree.lost or self._is_stuck():
             self._halted = True
             self.each(b"halt\n")
@@ -171,22 +175,35 @@ class Coordinator:
         limit: float = self.plan["timeout"] + _STUCK_SECONDS
         return now - self._grew > limit
 
-    def _danger(self) -> str:
-        """The guard that says stop, a name of readiness.walls; empty when none does."""
+    def _danger(self) -> tuple[str, str]:
+        """The guard that says stop, a name of readiness.walls, and what it saw; both empty when none does."""
         plan = self.plan
         if time.monotonic() > self._deadline:
-            return "time-limit"
-        if plan["reserve_bytes"]:
-            if guard.available_bytes() < plan["reserve_bytes"]:
-                return "memory-reserve"
+            return "time-limit", f"{plan['seconds']:,.1f} s were over" if "seconds" in plan else "an hour was over"
+        reserve = plan["reserve_bytes"]
+        if reserve:
+            available = guard.available_bytes()
+            if available < reserve:
+                return "memory-reserve", f"MemAvailable fell to {_mb(available)}, {_mb(reserve)} are left alone"
             left = guard.cgroup_room(tuple(tuple(level) for level in plan.get("cgroup_levels", ())))
-            if left is not None and left < plan["reserve_bytes"] // 4:
-                return "cgroup-memory-reserve"
+            if left is not None and left < reserve // 4:
+                return "cgroup-memory-reserve", f"the cgroup had {_mb(left)} left, {_mb(reserve // 4)} are left alone"
         if plan.get("reserve_files"):
             used, most = guard.file_nr()
             if most - used < plan["reserve_files"]:
-                return "file-max-reserve"
-        return ""
+                why = f"{most - used:,} of {most:,} files were left, {plan['reserve_files']:,} are left alone"
+                return "file-max-reserve", why
+        if self.load.share and (busy := self._others()):
+            return "load-guard", busy
+        return "", ""
+
+    def _others(self) -> str:
+        """What others do on this host that is a reason to stop. The canary is one of them: one client's worth."""
+        now = time.monotonic()
+        if not self.load.is_due(now):
+            return ""
+        own = guard.process_ticks([os.getpid(), os.getppid(), *self.tree.server_pids(), *self.tree.pids])
+        return self.load.look(now, *guard.processor_ticks(), own)
 
     # Using.
 
@@ -301,6 +318,7 @@ class Coordinator:
             graceful=graceful,
             lost=tree.lost,
             stopped_by=self.stopped_by,
+            stopped_why=self.stopped_why,
             server=figures,
         )
 
@@ -327,6 +345,10 @@ class Coordinator:
         self.tree.end()
         self.tell("end")
         self.finished = True
+
+
+def _mb(size: int) -> str:
+    return f"{size / 2**20:,.0f} MB"
 
 
 def main() -> None:

@@ -50,6 +50,7 @@ def _close(events: Sequence[Event]) -> Event:
         "graceful": _sum(events, "graceful"),
         "lost": [lost for event in events for lost in event["lost"]],
         "stopped_by": next((event["stopped_by"] for event in events if event["stopped_by"]), ""),
+        "stopped_why": next((event.get("stopped_why", "") for event in events if event["stopped_by"]), ""),
         "server": {"alive": 0, "accept_errors": 0, "errno": 0},
     }
 

@@ -125,6 +125,12 @@ WALLS: dict[str, WallKind] = {
     "pids-reserve": WallKind(
         "host", "no more processes were started, to leave the host some", "raise pids.max", share=2.0
     ),
+    "load-guard": WallKind(
+        "host",
+        "opening stopped because other programs need the processors",
+        "try again on a quiet host, or --force",
+        share=inf,
+    ),
     "time-limit": WallKind("host", "the time that a burst may take was over", "allow it more time", share=inf),
     "interrupted": WallKind("host", "it was interrupted", "let it run to its end", share=inf),
     "worker-lost": WallKind(
