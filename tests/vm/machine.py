@@ -114,3 +114,10 @@ class Machine:
         if pattern is not _ANSWER:
             self._heard = self._heard[match.end() :]
         return match
+
+
+def ok(machine: Machine, script: str, seconds: float = 180.0) -> str:
+    """What a script printed; it must end with 0."""
+    answer = machine.run(script, seconds)
+    assert answer.code == 0, f"{script} ended with {answer.code}:\n{answer.text}"
+    return answer.text
