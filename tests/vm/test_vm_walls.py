@@ -6,10 +6,12 @@ make test-vm
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from tests.vm.image import Image
 from tests.vm.machine import Machine, ok
 
 pytestmark = [
@@ -17,8 +19,31 @@ pytestmark = [
     pytest.mark.usefixtures("every_scenario"),
 ]  # fmt: skip
 
+UNDO = """
+sysctl -q -w fs.epoll.max_user_watches=200000 fs.file-max=9223372036854775807
+nft flush ruleset
+tc qdisc del dev lo root 2>/dev/null || true
+"""
+
 UNPRIVILEGED = "setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin"
 """fs.file-max does not bind who has CAP_SYS_ADMIN."""
+
+
+@pytest.fixture(scope="module")
+def booted(image: Image, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    machine = Machine(image, tmp_path_factory.mktemp("walls"))
+    try:
+        machine.boot()
+        yield machine
+    finally:
+        machine.cut()
+
+
+@pytest.fixture
+def machine(booted: Machine) -> Iterator[Machine]:
+    """One machine for all, without the walls of the test before."""
+    ok(booted, UNDO)
+    yield booted
 
 
 def verify(machine: Machine, arguments: str, prefix: str = "") -> dict[str, Any]:
