@@ -40,10 +40,10 @@ def booted(image: Image, tmp_path_factory: pytest.TempPathFactory) -> Iterator[M
 
 
 @pytest.fixture
-def machine(booted: Machine) -> Iterator[Machine]:
+def machine(booted: Machine) -> Machine:
     """One machine for all, without the walls of the test before."""
     ok(booted, UNDO)
-    yield booted
+    return booted
 
 
 def verify(machine: Machine, arguments: str, prefix: str = "") -> dict[str, Any]:
