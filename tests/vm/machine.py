@@ -49,8 +49,8 @@ class Machine:
         # A /dev/kvm may be there and not work, in a virtual machine for one: so it is used only when asked for.
         # Killing qemu loses what the guest had not yet given to its disk, as a power cut does; what it had given is in
         # this host's page cache, so this host need not write it through.
-        # On a busy host the kernel's short test of the emulated timer fails, and it would panic: no_timer_check. A panic
-        # of any other cause ends qemu at once, and with it the wait.
+        # On a busy host the kernel's short test of the emulated timer fails, and it would panic: no_timer_check.
+        # A panic of any other cause ends qemu at once, and with it the wait.
         self._process = subprocess.Popen(
             [
                 "qemu-system-x86_64", "-machine", "q35", "-accel", os.environ.get("WSTUNE_VM_ACCEL", "tcg"),
