@@ -24,7 +24,7 @@ test-crash: $(VENV)/.ready-dev
 
 # A Debian with systemd whose power is cut. Needs root, qemu, debootstrap, e2fsprogs; the first run downloads Debian.
 test-vm: $(VENV)/.ready-dev
-	@WSTUNE_REQUIRE=qemu,root $(RUN) pytest -q -s tests/vm $(ARGS)
+	@WSTUNE_VM=1 WSTUNE_REQUIRE=qemu,root $(RUN) pytest -q -s tests/vm $(ARGS)
 
 lint: $(VENV)/.ready-dev
 	@$(RUN) ruff format --check --quiet .

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 PACKAGES = (
     "systemd", "systemd-sysv", "udev", "dbus", "python3", "procps", "iproute2", "kmod", "login", "passwd",
-    "libpam-modules", "linux-image-cloud-amd64", "initramfs-tools",
+    "libpam-modules", "nftables", "linux-image-cloud-amd64", "initramfs-tools",
 )  # fmt: skip
 
 LIBRARIES = (
@@ -29,7 +29,7 @@ LIBRARIES = (
 )  # fmt: skip
 """What wstune imports, by the names in site-packages; one that is not there is not needed."""
 
-VERSION = "3"
+VERSION = "4"
 """Raised when what is built changes, so that an old image is not used."""
 
 AGENT = r"""#!/bin/sh
