@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,10 @@ from tests import loaders
 
 settings.register_profile("house", deadline=None)  # a law is no timing assertion, and the machine is shared
 settings.load_profile("house")
+
+# What is started in the background of a script ignores Ctrl-C, and so would each program that a test interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TESTS = Path(__file__).parent
 ROOT = TESTS.parent
