@@ -116,7 +116,8 @@ def judge(connections: int, report: dict[str, Any]) -> int:
 
 
 def pair(connections: int) -> float | None:
-    """The C pair's open rate at this size."""
+    """The C pair's open rate at this size, a little apart from what is measured before and after it."""
+    time.sleep(5)
     with tempfile.TemporaryDirectory() as directory:
         rate = pair_rate(build(Path(directory)), connections)
     time.sleep(5)
@@ -128,7 +129,6 @@ def compare(connections: int, report: dict[str, Any], before: float | None) -> i
 
     Before, because whoever is first on a virtual machine pays for the memory that its host had not given it yet.
     """
-    time.sleep(5)
     after = pair(connections)
     if before is None or after is None:
         return MISSED

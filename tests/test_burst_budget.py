@@ -65,8 +65,11 @@ def test_processes_can_be_told() -> None:
 def test_what_does_not_fit_is_opened_only_by_force() -> None:
     """Refused in a sentence of what fits and what binds; with --force all of it is planned, and no reserve is kept."""
     wanted = verify.VerifyOptions(connections=5_000_000)
-    with pytest.raises(InconclusiveError, match=r"do not fit: \S+ here has room for [\d,]+ .*nothing was opened"):
+    with pytest.raises(
+        InconclusiveError, match=r"do not fit: \S+ here has room for [\d,]+ .*nothing was opened"
+    ) as refused:
         verify.plan(wanted, VM)
+    assert refused.value.tip.startswith("sudo wstune apply high-conn -n 5000000 --role both; wstune verify host -n ")
     planned, _ = verify.plan(replace(wanted, force=True), VM)
     assert planned.connections == 5_000_000
     assert planned.fits < 5_000_000

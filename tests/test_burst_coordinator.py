@@ -36,6 +36,16 @@ def plan(**changes: Any) -> dict[str, Any]:
     }
 
 
+def run_through(**changes: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What is told of a burst that opens and closes: the events `open` and `close`."""
+    burst = Burst(plan(**changes), lambda event: None)
+    try:
+        burst.wait_for("ready")
+        return burst.do("open"), burst.do("close", sample=0)
+    finally:
+        burst.end()
+
+
 @pytest.fixture
 def started() -> Iterator[Burst]:
     burst = Burst(plan(), lambda event: None)
@@ -76,13 +86,8 @@ def test_a_whole_run(started: Burst) -> None:
 
 def test_a_paced_run() -> None:
     """At 1,000 a second 300 connections take 0.3 s, from both generators together."""
-    burst = Burst(plan(phases=[[1000.0, 1000.0, COUNT]], poisson=True, seed=7), lambda event: None)
-    try:
-        burst.wait_for("ready")
-        opened = burst.do("open")
-        words = words_of(burst.do("close", sample=0))
-    finally:
-        burst.end()
+    opened, closed = run_through(phases=[[1000.0, 1000.0, COUNT, 0.3, True]], seed=7)
+    words = words_of(closed)
     assert opened["open"] == COUNT
     assert opened["seconds"] > 0.3
     found = tally.percentiles(words, tally.DUE_MS)
@@ -107,13 +112,7 @@ def test_a_port_in_use_is_an_error_event() -> None:
 
 def test_a_time_limit_stops_the_opening() -> None:
     """A burst that would take longer than it may stops, and says which guard it was."""
-    burst = Burst(plan(phases=[[10.0, 10.0, COUNT]], seconds=0.5), lambda event: None)
-    try:
-        burst.wait_for("ready")
-        opened = burst.do("open")
-        closed = burst.do("close", sample=0)
-    finally:
-        burst.end()
+    opened, closed = run_through(phases=[[10.0, 10.0, COUNT]], seconds=0.5)
     assert opened["open"] < COUNT
     assert (closed["stopped_by"], closed["stopped_why"]) == ("time-limit", "0.5 s were over")
 
@@ -133,14 +132,8 @@ def hogs(count: int) -> Iterator[None]:
 def test_others_who_need_the_processors_stop_the_opening() -> None:
     """A paced burst that would go on for 30 s stops when all processors have been busy with others for ten seconds."""
     cpus = os.cpu_count() or 1
-    burst = Burst(plan(phases=[[10.0, 10.0, COUNT]], others_share=0.5), lambda event: None)
-    try:
-        burst.wait_for("ready")
-        with hogs(cpus):
-            opened = burst.do("open")
-        closed = burst.do("close", sample=0)
-    finally:
-        burst.end()
+    with hogs(cpus):
+        opened, closed = run_through(phases=[[10.0, 10.0, COUNT]], others_share=0.5)
     assert 0 < opened["open"] < COUNT
     assert closed["stopped_by"] == "load-guard"
     assert re.fullmatch(r"other programs used \d+% of the processors' time for 1\d s", closed["stopped_why"])
@@ -155,13 +148,7 @@ def test_others_who_need_the_processors_stop_the_opening() -> None:
 )
 def test_a_guard_says_what_it_saw(guard: dict[str, int], wall: str) -> None:
     """The reserve that was reached, and by how much."""
-    burst = Burst(plan(phases=[[10.0, 10.0, COUNT]], **guard), lambda event: None)
-    try:
-        burst.wait_for("ready")
-        opened = burst.do("open")
-        closed = burst.do("close", sample=0)
-    finally:
-        burst.end()
+    opened, closed = run_through(phases=[[10.0, 10.0, COUNT]], **guard)
     assert opened["open"] < COUNT
     assert closed["stopped_by"] == wall
     assert re.search(r"\d.* are left alone", closed["stopped_why"])

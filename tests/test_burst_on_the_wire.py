@@ -103,7 +103,7 @@ def distance(times: Sequence[float]) -> float:
 def test_the_distance_tells_poisson_from_even() -> None:
     """Drawn arrivals are within the 1 % value for so many, even ones far away; so the bound below decides something."""
     dice = [random.Random(SEED * 1_000_003 + part).random for part in range(PARTS)]
-    phases = [(RATE, RATE, COUNT)]
+    phases = [(RATE, RATE, COUNT, COUNT / RATE, True)]
     drawn = [time for part in range(PARTS) for time in pacing.due_times(phases, part, PARTS, dice[part])]
     even = [time for part in range(PARTS) for time in pacing.due_times(phases, part, PARTS)]
     assert distance(drawn) < 1.63 / COUNT**0.5
@@ -115,7 +115,9 @@ def test_poisson_arrivals_are_poisson_at_the_server(recorder: Recorder) -> None:
 
     The drawn ones are the same in every run; the bound leaves room for a busy machine's jitter of milliseconds.
     """
-    burst = Burst(plan(recorder, COUNT, phases=[[RATE, RATE, COUNT]], poisson=True, seed=SEED), lambda event: None)
+    burst = Burst(
+        plan(recorder, COUNT, phases=[[RATE, RATE, COUNT, COUNT / RATE, True]], seed=SEED), lambda event: None
+    )
     try:
         burst.wait_for("ready")
         opened = burst.do("open")
@@ -143,7 +145,7 @@ def test_talkers_are_as_many_and_their_messages_as_long_as_told(recorder: Record
         assert burst.do("open")["open"] == 10
         burst.do("talk", talkers=3, rate=200.0, size=100)
         until = time.monotonic() + 20
-        while len({fd for fd, opcode, _ in recorder.frames if opcode == 2 or opcode == 1}) < 3:
+        while len({fd for fd, opcode, _ in recorder.frames if opcode in (1, 2)}) < 3:
             assert time.monotonic() < until, recorder.frames
             burst.watch(0.1)
         burst.do("talk", talkers=0, rate=0.0, size=0)

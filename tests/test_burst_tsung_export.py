@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,6 +46,21 @@ def test_the_hold_is_think_time() -> None:
     found = back(to_tsung(scenario, SERVERS, connections=500))
     assert found.hold == 35.0
     assert found.sessions[0].steps == ()
+
+
+def test_the_first_phase_is_a_second_longer() -> None:
+    """Tsung counts it from up to a second before its first arrival; without that second its last users are lost.
+
+    A phase of so many seconds is what was asked for, and stays so.
+    """
+    phases = (s.Phase(100, 100, 100, None, True), s.Phase(100, 100, 100, None, True))
+    text = to_tsung(s.Scenario((s.Session("s"),), phases), SERVERS, connections=200)
+    assert re.findall(r'<arrivalphase .*duration="(\d+)" unit="(\w+)"', text) == [
+        ("2500", "millisecond"),
+        ("1500", "millisecond"),
+    ]
+    timed = to_tsung(s.Scenario((s.Session("s"),), (s.Phase(100, 100, 500, 5.0, True),)), SERVERS, connections=500)
+    assert 'duration="5" unit="second"' in timed
 
 
 def test_what_tsung_cannot_do_is_said() -> None:

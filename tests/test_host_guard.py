@@ -57,7 +57,7 @@ def test_cgroup_room_counts_v1_subtrees(tmp_path: Path) -> None:
     assert guard.cgroup_room(tuple(levels)) == 100
 
 
-def test_ticks_are_those_of_psutil() -> None:
+def test_ticks_are_those_that_the_process_has_used() -> None:
     """This process's own within a few ticks of its times; the host's used ones below all there were, and rising."""
     tick = os.sysconf("SC_CLK_TCK")
     own = guard.process_ticks([os.getpid(), 2**22 - 1])  # who is gone counts nothing

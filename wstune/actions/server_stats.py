@@ -65,15 +65,9 @@ def kernel_growth(before: Stats | None, after: Stats | None) -> tuple[str, int, 
     if not isinstance(were, dict) or not isinstance(kernel, dict):
         return None
     boot_id, netns = kernel.get("boot_id"), kernel.get("netns")
-    if (
-        not isinstance(boot_id, str)
-        or type(netns) is not int
-        or (were.get("boot_id"), were.get("netns"))
-        != (
-            boot_id,
-            netns,
-        )
-    ):
+    if not isinstance(boot_id, str) or type(netns) is not int:
+        return None
+    if (were.get("boot_id"), were.get("netns")) != (boot_id, netns):
         return None
     old, new = were.get("counters"), kernel.get("counters")
     return (boot_id, netns, _grown(old, new)) if isinstance(old, dict) and isinstance(new, dict) else None

@@ -215,7 +215,7 @@ def plan(options: VerifyOptions, room: budget.Room, *, server_only: bool = False
     ends = "with both ends on this host" if both_ends else f"at the {'server' if server_only else 'generator'}'s end"
     fewer = f"wstune verify {options.target.name} -n {planned.fits}; or --force to try all the same"
     if planned.binds == "fs.file-max":
-        fewer = f"wstune apply {options.profile} -n {wanted}{' --role both' if both_ends else ''}; {fewer}"
+        fewer = f"sudo wstune apply {options.profile} -n {wanted}{' --role both' if both_ends else ''}; {fewer}"
     raise InconclusiveError(
         f"{wanted:,} connections do not fit: {planned.binds} here has room for {planned.fits:,} {ends}; "
         "nothing was opened",

@@ -45,8 +45,8 @@ class Coordinator:
     `plan`: `server` {processes, backlog} or null; `target` [address, port]; `shares`; `sources`; `path`, `host`,
     `headers`; `window`, `openers`, `timeout`; `phases` [[rate, rate, count, seconds, whether at random]], `seed`;
     `routes` and `programs` (burst.scenario.compiled makes both), `first_number`, `tls` {ca, insecure} or null; and the
-    guards `reserve_bytes`, `reserve_files`, `cgroup_levels`, `seconds`, `others_share` (of the
-    processors' time, at which others stop the opening; 0: no matter).
+    guards `reserve_bytes`, `reserve_files`, `cgroup_levels`, `seconds`, `others_share` (of the processors' time, at
+    which others stop the opening; 0: no matter).
     """
 
     def __init__(self, plan: dict[str, Any]) -> None:
@@ -59,7 +59,8 @@ class Coordinator:
         self._halted = False
         self._most, self._grew = 0, time.monotonic()
         self._input = b""
-        self._deadline = time.monotonic() + plan.get("seconds", 3600.0)
+        self._seconds: float = plan.get("seconds", 3600.0)
+        self._deadline = time.monotonic() + self._seconds
 
     def tell(self, event: str, **fields: object) -> None:
         line = json.dumps({"event": event, **fields}).encode() + b"\n"
@@ -179,7 +180,7 @@ class Coordinator:
         """The guard that says stop, a name of readiness.walls, and what it saw; both empty when none does."""
         plan = self.plan
         if time.monotonic() > self._deadline:
-            return "time-limit", f"{plan['seconds']:,.1f} s were over" if "seconds" in plan else "an hour was over"
+            return "time-limit", f"{self._seconds:,.1f} s were over"
         reserve = plan["reserve_bytes"]
         if reserve:
             available = guard.available_bytes()

@@ -25,7 +25,7 @@ class Job:
         first_number: of all connections of this machine's generators, counted on by `parts`.
         programs: what a session of each kind does once it is open; see burst.script.
         window: handshakes in flight at the most. timeout: seconds for one.
-        phases: for `pacing.due_times`, with `part` of `parts`; empty: as fast as it goes. poisson: how gaps are drawn.
+        phases: for `pacing.due_times`, with `part` of `parts`; empty: as fast as it goes. seed: of chance.
         start: CLOCK_MONOTONIC of the common start, when paced.
     """
 
@@ -37,7 +37,6 @@ class Job:
         "parts",
         "path",
         "phases",
-        "poisson",
         "programs",
         "routes",
         "seed",
@@ -64,7 +63,6 @@ class Job:
         self.phases: list[pacing.Phase] = []
         self.routes: list[dict[str, Any]] = []
         self.programs: list[list[Instruction]] = []
-        self.poisson = False
         self.seed = 0
         self.start = 0.0
 
@@ -87,7 +85,7 @@ class Job:
         if not self.phases:
             return []
         # Gaps between arrivals are no secret.
-        some_random = self.poisson or any(len(phase) > 4 and phase[4] for phase in self.phases)
+        some_random = any(len(phase) > 4 and phase[4] for phase in self.phases)
         dice = random.Random(self.seed * 1_000_003 + self.part).random if some_random else None  # noqa: S311
         offsets = pacing.due_times(self.phases, self.part, self.parts, dice)
         return [self.start + offset for offset in offsets][::-1]

@@ -149,7 +149,7 @@ class Tree:
         job.window, job.timeout = plan["window"], plan["timeout"]
         job.part, job.parts, job.start = index, self.generators, start
         job.phases = [tuple(phase) for phase in plan.get("phases", ())]
-        job.poisson, job.seed = plan.get("poisson", False), plan.get("seed", 0)
+        job.seed = plan.get("seed", 0)
         job.routes = [_route(route, (address, port)) for route in plan.get("routes", ())]
         job.programs = read_programs(plan.get("programs", []))
         job.first_number = plan.get("first_number", 0)
