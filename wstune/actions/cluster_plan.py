@@ -121,8 +121,8 @@ def allotted(machines: list[Generator], wanted: int, options: VerifyOptions) -> 
             f"load-generator -n {even}",
         ) from None
     remarks = [
-        f"{machine.worker.name} takes {share:,} instead of {even:,}: {machine.budget.name} there has room for no more; "
-        f"{machine.budget.fix}"
+        f"{machine.worker.name} takes {share:,} instead of {even:,}: {machine.budget.name} there has room for no more"
+        f"{'; ' * bool(machine.budget.fix)}{machine.budget.fix}"
         for machine, share in zip(machines, found, strict=True)
         if share < even - 1
     ]

@@ -71,7 +71,7 @@ def _kernel_bytes(fleet: Fleet, rooms: dict[str, dict[str, Any]]) -> int | None:
             return None
         boot = rooms[member.name]["boot_id"]
         grown[boot] = max(grown.get(boot, 0), last - first)
-    return sum(grown.values()) or None
+    return sum(grown.values()) if grown else None
 
 
 def complete(shown: Shown, fleet: Fleet, machines: list[Generator], host: Host) -> None:
