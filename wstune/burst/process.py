@@ -69,7 +69,7 @@ class Burst:
             time.sleep(min(left, 1.0))
 
     def _take(self, event: Event) -> None:
-        if event["event"] == "progress":
+        if event["event"] in ("progress", "open"):  # an `open` for which nobody waits any more has its counts too
             self._on_progress(event)
         elif event["event"] == "error":
             raise OSError(event["errno"], event["what"])
@@ -92,20 +92,24 @@ class Burst:
         """Leave nothing behind: closing stdin makes the coordinator tear down; after a while it is killed, and its
         workers with it (PR_SET_PDEATHSIG)."""
         os.close(self._commands)
-        self._hear_the_last()
-        os.close(self._events)
         try:
+            self._hear_the_last()
             self._process.wait(_END_SECONDS)
         except (subprocess.TimeoutExpired, KeyboardInterrupt):
             self._kill()
+        os.close(self._events)
 
     def _hear_the_last(self) -> None:
-        """Take what has been told and not been heard: it counts, also for whoever was interrupted twice."""
+        """Take what is told until the coordinator is gone: it counts, also for whoever was interrupted twice.
+
+        An opening that is cut short ends with its counts, however early that was.
+        """
+        until = time.monotonic() + _END_SECONDS
         try:
-            while (event := self.next_event(0)) is not None:
+            while (event := self.next_event(max(0.0, until - time.monotonic()))) is not None:
                 self._take(event)
         except (InconclusiveError, OSError):
-            return  # it is gone, or had failed: nothing more to hear
+            return  # the end of what it tells, or a failure of which there is no more to say
 
     def _kill(self) -> None:
         """End the coordinator and its workers, which are of its session, and wait until the last has closed its
