@@ -27,6 +27,12 @@ class RoomsAgainstDictionary(RuleBasedStateMachine):
             self.rooms.join(fd, self.rooms.number(name))
             self.model[fd] = name
 
+    @rule(fd=DESCRIPTORS, name=NAMES)
+    def enter(self, fd: int, name: bytes) -> None:
+        if fd not in self.model:
+            self.rooms.enter(fd, name)
+            self.model[fd] = name
+
     @rule(fd=DESCRIPTORS)
     def leave(self, fd: int) -> None:
         assert (self.rooms.leave(fd) != 0) == (self.model.pop(fd, None) is not None)

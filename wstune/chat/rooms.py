@@ -56,6 +56,21 @@ class Rooms:
         """The number of the room of that name, 0 if there is none."""
         return self._numbers.get(name, 0)
 
+    def enter(self, fd: int, name: bytes) -> None:
+        """Put a descriptor that is in no room into the room of that name, made if need be. Raises RoomsFull.
+
+        The hot path's join(): one call, and each field looked up once.
+        """
+        number = self._numbers.get(name)
+        room = self.room
+        if number is None or fd >= len(room):
+            self.join(fd, self.number(name))
+            return
+        members = self.members[number]
+        room[fd] = number
+        self._place[fd] = len(members)
+        members.append(fd)
+
     def join(self, fd: int, number: int) -> None:
         """Put a descriptor that is in no room into a room."""
         if fd >= len(self.room):

@@ -54,13 +54,15 @@ class Worker(Opening):
 
     def run(self) -> None:
         """The loop. Long on purpose: the handshake of a new connection is inlined, 30,000 a second pass here."""
-        libc = ctypes.CDLL(None, use_errno=True)
+        libc = ctypes.PyDLL(None, use_errno=True)  # accept4() never waits here: the GIL may be kept
         accept4, get_errno = libc.accept4, ctypes.get_errno
         read, write, tls, poll, register = self.read, self.write, self.tls, self.epoll.poll, self.epoll.register
         listener, bus, row, states, shells = self.listener, self.bus, self.row, self.states, self.shells
-        join, number_of, accept_value = self.rooms.join, self.rooms.number, handshake.accept_value
+        enter, accept_value = self.rooms.enter, handshake.accept_value
         head, tail = handshake.build_response(b"\0").split(b"\0")
         bounded = bool(self.options.max_connections or self.options.worker_connections)
+        before, after, room, size, fresh = b"", b"", b"", -1, 0  # the request that came last, around its key; its room
+        key_at = key_end = 0
         self.listen(True)
         register(bus, select.EPOLLIN)
         next_tick = time.monotonic() + TICK
@@ -98,18 +100,20 @@ class Worker(Opening):
                         except OSError as error:
                             self.fail(fd, error)
                             continue
-                        at = data.find(KEY)
-                        key = data[at + KEY_AT : at + KEY_END]
-                        name = shells.get(data[: at + KEY_AT] + data[at + KEY_END :])
-                        try:
-                            if (
-                                name is None
-                                or len(a2b_base64(key, strict_mode=True)) != 16
-                                or (bounded and self.full())
-                            ):
+                        if len(data) != size or not data.startswith(before) or not data.endswith(after):
+                            at = data.find(KEY)
+                            name = shells.get(data[: at + KEY_AT] + data[at + KEY_END :])
+                            if name is None:
                                 self.wait_for_request(fd, data)
                                 continue
-                            join(fd, number_of(name))
+                            key_at, key_end = at + KEY_AT, at + KEY_END
+                            before, after, room, size = data[:key_at], data[key_end:], name, len(data)
+                        key = data[key_at:key_end]
+                        try:
+                            if len(a2b_base64(key, strict_mode=True)) != 16 or (bounded and self.full()):
+                                self.wait_for_request(fd, data)
+                                continue
+                            enter(fd, room)
                             write(fd, head + accept_value(key) + tail)
                             register(fd, 1)  # EPOLLIN
                         except (ValueError, RoomsFull):
@@ -119,8 +123,14 @@ class Worker(Opening):
                             self.fail(fd, error)
                             continue
                         states[fd] = OPEN
-                        row[0] += 1  # CONNECTIONS
-                        row[1] += 1  # OPENED
+                        if bounded:
+                            row[0] += 1
+                            row[1] += 1
+                        else:
+                            fresh += 1
+                    row[0] += fresh  # CONNECTIONS
+                    row[1] += fresh  # OPENED
+                    fresh = 0
                 elif fd == bus:
                     self.bus_ready(event)
                 elif state == PENDING:
