@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wstune.cli import options
-from wstune.cli.output import check_writable, wants_color, write_report
+from wstune.cli.output import check_writable, print_error, wants_color, write_report
 from wstune.model import Role
 
 if TYPE_CHECKING:
-    from wstune.actions.apply import ApplyOptions, Prepared
+    from wstune.actions.apply import Prepared
     from wstune.model import CheckReport
     from wstune.tuning.apply import Applied
 
@@ -43,7 +43,7 @@ def apply(
     user: Annotated[
         str | None, typer.Option(metavar="USER", help="Raise the file limit of this user's logins, in limits.d.")
     ] = None,
-    restart: Annotated[bool, typer.Option("--restart", help="Restart the service of --unit when done.")] = False,
+    restart_: Annotated[bool, typer.Option("--restart", help="Restart the service of --unit when done.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the plan.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     runtime_only: Annotated[bool, typer.Option("--runtime-only", help="Write no file: until the next boot.")] = False,
@@ -74,7 +74,7 @@ def apply(
     """
     started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     check_writable(output)
-    from wstune.actions.apply import ApplyOptions, prepare, require_possible
+    from wstune.actions.apply import ApplyOptions, carry_out, prepare, require_possible, restart
     from wstune.host.host import Host
 
     chosen = ApplyOptions(
@@ -90,7 +90,7 @@ def apply(
         pid=pid,
         unit=unit,
         user=user,
-        restart=restart,
+        restart=restart_,
         force=force,
         state_dir=state_dir,
         etc_root=etc_root,
@@ -106,19 +106,16 @@ def apply(
     require_possible(prepared, chosen)
     if not yes:
         ask()
-    applied, after = _carry_out(prepared, chosen, host)
-    code = _strict(CHANGES if detailed_exitcode and applied.txn else 0, strict, prepared, after)
-    shown.finish(code, applied=applied, after=after)
-    return code
-
-
-def _carry_out(prepared: Prepared, chosen: ApplyOptions, host: object) -> tuple[Applied, CheckReport]:
-    from wstune.actions.apply import carry_out, prepare
-    from wstune.host.host import Host
-
-    assert isinstance(host, Host)  # noqa: S101  for the type checker: imported late
     applied = carry_out(prepared, chosen, host, tuple(sys.argv[1:]))
-    return applied, prepare(chosen, host).report
+    failed = restart(chosen, applied)
+    after = prepare(chosen, host).report
+    code = _strict(CHANGES if detailed_exitcode and applied.txn else 0, strict, prepared, after)
+    code = 1 if failed else code
+    shown.finish(code, applied=applied, after=after, not_restarted=failed)
+    if failed:
+        tip = f"it stands, for the next start of {unit}; wstune rollback {applied.txn} takes it back"
+        print_error(f"applied, but {unit} could not be restarted: {failed}", tip)
+    return code
 
 
 def _strict(code: int, strict: bool, prepared: Prepared, after: CheckReport) -> int:
@@ -166,14 +163,16 @@ class _Shown:
         dry_run: bool = False,
         applied: Applied | None = None,
         after: CheckReport | None = None,
+        not_restarted: str = "",
     ) -> None:
-        """Show what came of it."""
-        write_report(
-            (self._json if self._format is options.Format.JSON else self._terminal)(code, dry_run, applied, after),
-            self._output,
-        )
+        """Show what came of it. `not_restarted`: why the service was not, where it should have been."""
+        if self._format is options.Format.JSON:
+            text = self._json(code, dry_run, applied, after, not_restarted)
+        else:
+            text = self._terminal(dry_run, applied, after)
+        write_report(text, self._output)
 
-    def _terminal(self, code: int, dry_run: bool, applied: Applied | None, after: CheckReport | None) -> str:
+    def _terminal(self, dry_run: bool, applied: Applied | None, after: CheckReport | None) -> str:
         from wstune.actions.apply import remaining
         from wstune.report.terminal_plan import applied_text, plan_text
 
@@ -186,7 +185,9 @@ class _Shown:
             return text + f"still not met: {', '.join(unmet)} (wstune check {self._prepared.plan.profile} says why)\n"
         return text + "checked again: all that must be met is met\n"
 
-    def _json(self, code: int, dry_run: bool, applied: Applied | None, after: CheckReport | None) -> str:
+    def _json(
+        self, code: int, dry_run: bool, applied: Applied | None, after: CheckReport | None, not_restarted: str
+    ) -> str:
         from wstune.actions.apply import remaining
         from wstune.report.json import Head, dumps
         from wstune.report.json_plan import apply_document
@@ -202,5 +203,6 @@ class _Shown:
                 skipped=applied.skipped if applied else (),
                 verdict=after.verdict if after else None,
                 unmet=remaining(after) if after else (),
+                not_restarted=not_restarted,
             )
         )
