@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.schemas import require_published
 
 pytestmark = pytest.mark.netns
 
@@ -149,6 +150,7 @@ def test_the_plan_as_json(tmp_path: Path) -> None:
     )
     assert run.returncode == 2
     document = json.loads(run.stdout)
+    require_published(document)
     assert (document["command"], document["exit_code"], document["dry_run"]) == ("apply", 2, True)
     changes = {change["tunable"]: change for change in document["changes"]}
     assert changes["net.ipv4.ip_local_port_range"]["from"] == {
@@ -167,5 +169,6 @@ def test_history_tells_without_root_what_was_done(tmp_path: Path) -> None:
     text = inside("w history", tmp_path).stdout
     assert text.index("load-generator") < text.index("container")
     document = json.loads(inside("w history --format json", tmp_path).stdout)
+    require_published(document)
     assert [txn["state"] for txn in document["transactions"]] == ["rolled-back", "applied"]
     assert all(act["done"] for txn in document["transactions"] for act in txn["acts"])

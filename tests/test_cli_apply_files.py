@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.schemas import require_published
 from tests.test_cli_apply import inside
 
 pytestmark = pytest.mark.netns
@@ -154,8 +155,8 @@ def test_drift_of_a_value_is_told_by_status_and_kept_by_rollback(scene: Path) ->
             """
             p one >/dev/null; w status --etc-root $T/root; echo "clean $?"
             echo 15000 > /proc/sys/net/core/somaxconn
-            w status --etc-root $T/root; echo "drift $?"
-            w rollback; echo "rollback $?"; cat /proc/sys/net/core/somaxconn
+            w status --etc-root $T/root --format json > $T/status; echo "drift $?"
+            w rollback --format json > $T/rollback; echo "rollback $?"; cat /proc/sys/net/core/somaxconn
             w apply $T/two.toml --runtime-only --yes; echo "apply $?"
             w rollback --force; cat /proc/sys/net/core/somaxconn
             """,
@@ -166,6 +167,10 @@ def test_drift_of_a_value_is_told_by_status_and_kept_by_rollback(scene: Path) ->
     assert "clean 0" in run.stdout
     assert "drift 1" in run.stdout
     assert "rollback 5\n15000\n" in run.stdout
+    for name, exit_code in (("status", 1), ("rollback", 5)):
+        document = json.loads((scene / name).read_text())
+        require_published(document)
+        assert document["exit_code"] == exit_code
     assert "apply 5" in run.stdout  # not on top of something that is half taken back
     assert run.stdout.endswith("4096\n")
 

@@ -68,16 +68,7 @@ def prepare(options: ApplyOptions, host: Host) -> Prepared:
             that there is not, a profile that others could have written.
     """
     _require_sense(options)
-    report = run_check(
-        options.profile,
-        host,
-        connections=options.connections,
-        processes=options.processes,
-        role=options.role,
-        settings=options.settings,
-        profile_dirs=options.profile_dirs,
-        vet=lambda path: trust.require_trusted(path, link=True),
-    )
+    report = _checked(options, host)
     circumstances = _circumstances(options, host, report)
     drawn = plan(report.profile, report.findings, circumstances, allow_lower=options.allow_lower)
     transactions = Journal(options.state_dir).transactions()
@@ -195,6 +186,28 @@ def restart(options: ApplyOptions, applied: Applied) -> str:
     except OSError as error:
         return words(error)
     return ""
+
+
+def check_again(options: ApplyOptions, host: Host) -> CheckReport:
+    """The check after it: of the service or the logins for which it was applied, where they are of this host."""
+    if options.etc_root != "/":
+        return _checked(options, host)
+    return _checked(options, host, unit=options.unit, user=options.user)
+
+
+def _checked(options: ApplyOptions, host: Host, unit: str | None = None, user: str | None = None) -> CheckReport:
+    return run_check(
+        options.profile,
+        host,
+        connections=options.connections,
+        processes=options.processes,
+        role=options.role,
+        unit=unit,
+        user=user,
+        settings=options.settings,
+        profile_dirs=options.profile_dirs,
+        vet=lambda path: trust.require_trusted(path, link=True),
+    )
 
 
 def remaining(report: CheckReport) -> tuple[str, ...]:

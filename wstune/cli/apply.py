@@ -13,7 +13,7 @@ from wstune.cli.output import check_writable, print_error, wants_color, write_re
 from wstune.model import Role
 
 if TYPE_CHECKING:
-    from wstune.actions.apply import Prepared
+    from wstune.actions.apply import ApplyOptions, Prepared
     from wstune.model import CheckReport
     from wstune.tuning.apply import Applied
 
@@ -74,7 +74,7 @@ def apply(
     """
     started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     check_writable(output)
-    from wstune.actions.apply import ApplyOptions, carry_out, prepare, require_possible, restart
+    from wstune.actions.apply import ApplyOptions, carry_out, check_again, prepare, require_possible, restart
     from wstune.host.host import Host
 
     chosen = ApplyOptions(
@@ -97,7 +97,7 @@ def apply(
     )
     host = Host(pid=pid)
     prepared = prepare(chosen, host)
-    shown = _Shown(prepared, format_, output, started)
+    shown = _Shown(prepared, format_, output, started, _check_command(chosen))
     if dry_run or prepared.plan.empty:
         code = CHANGES if detailed_exitcode and not prepared.plan.empty else 0
         shown.finish(code, dry_run=dry_run)
@@ -108,7 +108,7 @@ def apply(
         ask()
     applied = carry_out(prepared, chosen, host, tuple(sys.argv[1:]))
     failed = restart(chosen, applied)
-    after = prepare(chosen, host).report
+    after = check_again(chosen, host)
     code = _strict(CHANGES if detailed_exitcode and applied.txn else 0, strict, prepared, after)
     code = 1 if failed else code
     shown.finish(code, applied=applied, after=after, not_restarted=failed)
@@ -123,6 +123,20 @@ def _strict(code: int, strict: bool, prepared: Prepared, after: CheckReport) -> 
 
     short = remaining(after) or any(file.overridden for file in prepared.plan.files)
     return 1 if strict and short and code == 0 else code
+
+
+def _check_command(chosen: ApplyOptions) -> str:
+    """The check that says what is still not met, and why."""
+    words = ["wstune", "check", chosen.profile]
+    pairs: tuple[tuple[str, object], ...] = (
+        ("-n", chosen.connections),
+        ("--processes", chosen.processes),
+        ("--role", chosen.role),
+    )
+    pairs += (("--pid", chosen.pid), ("--unit", chosen.unit), ("--user", chosen.user))
+    for name, value in pairs:
+        words += [] if value is None else [name, str(value.value if isinstance(value, Role) else value)]
+    return " ".join(words)
 
 
 def ask() -> None:
@@ -140,8 +154,9 @@ def ask() -> None:
 class _Shown:
     """What has been shown so far: to people the plan before it is carried out, to programs one document at the end."""
 
-    def __init__(self, prepared: Prepared, style: options.Format, output: str | None, started: str) -> None:
+    def __init__(self, prepared: Prepared, style: options.Format, output: str | None, started: str, check: str) -> None:
         self._prepared, self._format, self._output, self._started = prepared, style, output, started
+        self._check = check
         self._color = output is None and wants_color(sys.stdout)
         self._text = ""
 
@@ -182,7 +197,7 @@ class _Shown:
         text = self._text + applied_text(applied.txn, applied.done, applied.skipped, color=self._color)
         unmet = remaining(after) if after else ()
         if unmet:
-            return text + f"still not met: {', '.join(unmet)} (wstune check {self._prepared.plan.profile} says why)\n"
+            return text + f"still not met: {', '.join(unmet)} ({self._check} says why)\n"
         return text + "checked again: all that must be met is met\n"
 
     def _json(
