@@ -172,3 +172,30 @@ def test_history_tells_without_root_what_was_done(tmp_path: Path) -> None:
     require_published(document)
     assert [txn["state"] for txn in document["transactions"]] == ["rolled-back", "applied"]
     assert all(act["done"] for txn in document["transactions"] for act in txn["acts"])
+
+
+def test_the_block_of_the_blog_post_lowers_nothing_unless_told(tmp_path: Path) -> None:
+    """With --allow-lower what this kernel takes of it is set, what it refuses is told, and all of it comes back."""
+    inside(
+        """
+        snapshot before
+        w apply kemal-60k --yes --format json > "$T/one" || exit 11
+        w apply kemal-60k --allow-lower --yes --format json > "$T/two" || exit 12
+        cat /proc/sys/net/ipv4/tcp_rmem > "$T/live"
+        w rollback && w rollback || exit 13
+        snapshot after
+        """.replace("$T", str(tmp_path)),
+        tmp_path,
+    )
+    one, two = (json.loads((tmp_path / name).read_text()) for name in ("one", "two"))
+    assert [change["tunable"] for change in one["changes"]] == ["net.ipv4.ip_local_port_range"]
+    refused = {change["tunable"]: change["refusal"] for change in one["refused"]}
+    lowering = {"net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem"}
+    assert {refused[key] for key in lowering} <= {"lowers", "out-of-range"}
+    assert {refused[key] for key in ("fs.file-max", "fs.nr_open", "net.core.rmem_max")} <= {"outside", "absent"}
+    done = {change["tunable"] for change in two["changes"]}
+    told = {change["tunable"] for change in two["refused"] if change["refusal"] == "out-of-range"}
+    assert (done | told) & lowering == lowering
+    took = (tmp_path / "live").read_text().split() == ["1024", "4096", "16384"]
+    assert took == ("net.ipv4.tcp_rmem" in done)
+    assert (tmp_path / "before").read_bytes() == (tmp_path / "after").read_bytes()

@@ -84,7 +84,7 @@ def _change_lines(change: Change, mark: str, files: Sequence[FileChange], color:
     lines = [f"{mark} {name:<34} {arrow}"] if bare <= width else [f"{mark} {name}", f"{_BODY}{arrow}"]
     lines += wrapped(change.why, width, _BODY)
     if change.takes_effect:
-        lines += wrapped(f"takes effect {change.takes_effect}; what runs already must be restarted", width, _BODY)
+        lines += wrapped(f"takes effect: {change.takes_effect}; what runs already must be restarted", width, _BODY)
     kept = [file.path for file in files if any(entry[0] == change.tunable for entry in file.entries)]
     if kept:
         lines += wrapped(f"now, and at each boot from {', '.join(kept)}", width, _BODY)
