@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -199,3 +200,40 @@ def test_the_block_of_the_blog_post_lowers_nothing_unless_told(tmp_path: Path) -
     took = (tmp_path / "live").read_text().split() == ["1024", "4096", "16384"]
     assert took == ("net.ipv4.tcp_rmem" in done)
     assert (tmp_path / "before").read_bytes() == (tmp_path / "after").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "words"),
+    [
+        pytest.param(b"y\n", 0, "applied: ", id="yes"),
+        pytest.param(b"\n", 2, "not applied; nothing was changed", id="nothing, which is no"),
+        pytest.param(b"\x03", 130, "nothing was changed", id="Ctrl-C"),
+    ],
+)
+def test_somebody_at_a_terminal_is_asked_and_sees_the_plan_first(
+    tmp_path: Path, typed: bytes, code: int, words: str
+) -> None:
+    """Also where the report goes to a file: nobody agrees to what was not shown."""
+    leader, follower = pty.openpty()
+    unshare = ["unshare", "-n"] if os.geteuid() == 0 else ["unshare", "-Urn"]
+    command = [sys.executable, "-m", "wstune", "apply", "container", "--role", "both", "--state-dir",
+               str(tmp_path / "state"), "-o", str(tmp_path / "report")]  # fmt: skip
+    child = subprocess.Popen(
+        [*unshare, "setsid", "--ctty", "--wait", *command], cwd=ROOT, stdin=follower, stdout=follower, stderr=follower
+    )
+    os.close(follower)
+    seen = b""
+    while not seen.endswith(b"[y/N] "):
+        seen += os.read(leader, 4096)
+    os.write(leader, typed)
+    try:
+        while chunk := os.read(leader, 4096):
+            seen += chunk
+    except OSError:
+        pass  # as a terminal ends, whose other side is closed
+    os.close(leader)
+    assert child.wait() == code, seen.decode()
+    assert seen.index(b"net.ipv4.ip_local_port_range") < seen.index(b"Apply this?")
+    report = tmp_path / "report"
+    assert words in seen.decode() + (report.read_text() if report.exists() else "")
+    assert (tmp_path / "state").exists() == (code == 0)

@@ -1,7 +1,7 @@
 """apply and rollback killed, interrupted, and let fail, at every step; what they write compared with the plan.
 
-The tries themselves are programs (`python -m tests.crash.kill`, `.interrupt`, `.fail`, `.writes`), because they must run inside a
-network namespace of their own.
+The tries themselves are programs (`python -m tests.crash.kill`, `.interrupt`, `.fail`, `.writes`), because they must
+run inside a network namespace of their own.
 """
 
 from __future__ import annotations

@@ -105,6 +105,7 @@ def apply(
     shown.plan()
     require_possible(prepared, chosen)
     if not yes:
+        shown.before_asking()
         ask()
     applied = carry_out(prepared, chosen, host, tuple(sys.argv[1:]))
     failed = restart(chosen, applied)
@@ -147,7 +148,12 @@ def ask() -> None:
         raise UsageError("nobody is there to ask (no terminal); nothing was changed", "--yes applies without asking")
     sys.stderr.write("Apply this? [y/N] ")
     sys.stderr.flush()
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+    try:
+        answer = sys.stdin.readline()
+    except KeyboardInterrupt:
+        sys.stderr.write("\nnothing was changed\n")
+        raise
+    if answer.strip().lower() not in ("y", "yes"):
         raise UsageError("not applied; nothing was changed")
 
 
@@ -170,6 +176,13 @@ class _Shown:
                 write_report(text, None)
             else:
                 self._text = text
+
+    def before_asking(self) -> None:
+        """Show the plan to whoever is asked, where the report goes elsewhere or is none for people."""
+        if self._format is not options.Format.TERMINAL or self._output is not None:
+            from wstune.report.terminal_plan import plan_text
+
+            sys.stderr.write(plan_text(self._prepared.plan, color=wants_color(sys.stderr)))
 
     def finish(
         self,
