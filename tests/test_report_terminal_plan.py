@@ -39,6 +39,7 @@ def test_what_was_done() -> None:
         "applied: 5 changes, transaction 7; take it back with: wstune rollback 7\n"
     )  # fmt: skip
     assert applied_text("", (), (), color=False) == "nothing was changed\n"
+    assert applied_text("8", (), (), files=1, color=False).startswith("applied: 1 file, transaction 8;")
 
 
 def test_what_was_taken_back() -> None:

@@ -207,7 +207,8 @@ class _Shown:
         if applied is None:
             ending = "this was a dry run: nothing was changed\n" if dry_run else ""
             return plan_text(self._prepared.plan, color=self._color) + ending
-        text = self._text + applied_text(applied.txn, applied.done, applied.skipped, color=self._color)
+        files = sum(file.before != file.after for file in self._prepared.plan.files)
+        text = self._text + applied_text(applied.txn, applied.done, applied.skipped, files=files, color=self._color)
         unmet = remaining(after) if after else ()
         if unmet:
             return text + f"still not met: {', '.join(unmet)} ({self._check} says why)\n"

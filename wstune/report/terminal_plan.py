@@ -35,13 +35,15 @@ def plan_text(plan: Plan, *, color: bool, width: int = 80) -> str:
     return "\n".join(lines) + "\n"
 
 
-def applied_text(txn: str, done: Sequence[Change], skipped: Sequence[tuple[Change, str]], *, color: bool) -> str:
-    """What was done, ending in a newline."""
+def applied_text(
+    txn: str, done: Sequence[Change], skipped: Sequence[tuple[Change, str]], *, files: int = 0, color: bool
+) -> str:
+    """What was done, ending in a newline. `files`: how many were written, told where nothing else was done."""
+    what = counted(files, "file") if files and not done else counted(len(done), "change")
     lines = [f"{paint('skipped', YELLOW, color)} {why}" for _, why in skipped]
     if txn:
         lines.append(
-            paint(f"applied: {counted(len(done), 'change')}, transaction {txn}", GREEN, color)
-            + f"; take it back with: wstune rollback {txn}"
+            paint(f"applied: {what}, transaction {txn}", GREEN, color) + f"; take it back with: wstune rollback {txn}"
         )
     else:
         lines.append("nothing was changed")
