@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,9 @@ import pytest
 
 from tests.schemas import require_published
 from tests.test_actions_rollback import host_of
+from tests.trees import HOSTS, plant
 from tests.tuning_scene import HERE, ORIGIN, change, journal_in, put, sysctl_plan
+from wstune.actions.check import run_check
 from wstune.actions.drift import Drift
 from wstune.actions.place import here
 from wstune.actions.status import Held, Status, run_status, status_document, status_text
@@ -22,6 +25,7 @@ from wstune.report.head import Head
 from wstune.tuning.ageing import Aged
 from wstune.tuning.apply import apply_plan
 from wstune.tuning.journal import Journal
+from wstune.tuning.persist import Machine, render
 from wstune.tuning.records import Transaction
 
 KEY = "net.core.somaxconn"
@@ -115,6 +119,23 @@ def test_nothing_is_applied(tmp_path: Path) -> None:
     assert found.clean
     assert status_text(found) == "nothing is applied here\n"
     assert not (tmp_path / "none").exists()
+
+
+def test_a_machine_that_has_grown_is_seen_by_status_and_by_check(tmp_path: Path) -> None:
+    """Persisted on 2 GiB, looked at on 64: the line that now lowers a default is named by both."""
+    tree = tmp_path / "host"
+    shutil.copytree(HOSTS / "systemd-server", tree, symlinks=True)
+    memory = (tree / "proc/meminfo").read_text().splitlines(keepends=True)
+    (tree / "proc/meminfo").write_text("".join(["MemTotal:       67108864 kB\n", *memory[1:]]))
+    text = render("sysctl", (("fs.file-max", "300000", "195000"),), Machine("6.1.0", 2 << 30))
+    plant(tree, {"etc/sysctl.d/99-wstune.conf": text})
+    sentence = (
+        "lowers a default: fs.file-max = 300000; with this much memory (2.0 GiB when it was applied, 64.0 GiB now)"
+    )
+    found = run_status(Host(tree), str(tmp_path / "none"))
+    assert sentence in status_text(found, width=999)
+    assert not found.clean
+    assert any(sentence in each for each in run_check("high-conn", Host(tree)).sentences)
 
 
 def test_the_document_is_as_published() -> None:

@@ -195,7 +195,10 @@ def nr_open_guard(wanted: int, highest_hard: int | None) -> tuple[Refusal, str] 
     if highest_hard is None:
         return Refusal.GUARD, "the hard file limits of the running processes are not known"
     if wanted < highest_hard:
-        return Refusal.GUARD, f"a running process has a hard file limit of {highest_hard}: its logins would fail"
+        return (
+            Refusal.GUARD,
+            f"a process, login or service has a hard file limit of {highest_hard}, which would be refused",
+        )
     return None
 
 
