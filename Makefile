@@ -18,7 +18,7 @@ verify: $(VENV)/.ready
 test: lint
 	@$(RUN) pytest $(ARGS)
 
-# apply and rollback killed, and let fail, at every step; prints how many were survived. Needs strace and namespaces.
+# apply and rollback killed, interrupted and let fail at every step; prints how many were survived. Needs strace, netns.
 test-crash: $(VENV)/.ready-dev
 	@WSTUNE_REQUIRE=strace,netns $(RUN) pytest -q -s tests/crash $(ARGS)
 

@@ -238,7 +238,7 @@ def schemas_page() -> str:
 
 def kind(node: dict[str, Any]) -> str:
     if "enum" in node:
-        return ", ".join(f"`{value}`" for value in node["enum"])
+        return ", ".join(f"`{'null' if value is None else value}`" for value in node["enum"])
     if "const" in node:
         return f"`{node['const']}`"
     if "type" not in node:

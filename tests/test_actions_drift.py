@@ -41,7 +41,9 @@ def test_what_wstune_persisted_is_lost_to_a_later_file(tmp_path: Path) -> None:
     files = {OWN: f"{KEY} = 4096\n", "etc/sysctl.d/99-zz.conf": f"{KEY} = 128\n"}
     drift = found(tmp_path, files, applied="4096", wished="4096")[KEY]
     assert drift.lost
-    assert drift_lines(drift)[0].endswith("from /etc/sysctl.d/99-zz.conf:1; now 4096, applied was 4096")
+    words = " ".join(" ".join(drift_lines(drift)).split())
+    assert words.startswith(f"at boot {KEY} = 128, from /etc/sysctl.d/99-zz.conf:1; now 4096, applied was 4096")
+    assert max(map(len, drift_lines(drift))) <= 80
 
 
 def test_what_wstune_persisted_is_gone(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.schemas import require_published
 
 pytestmark = pytest.mark.netns
 
@@ -149,6 +151,7 @@ def test_the_plan_as_json(tmp_path: Path) -> None:
     )
     assert run.returncode == 2
     document = json.loads(run.stdout)
+    require_published(document)
     assert (document["command"], document["exit_code"], document["dry_run"]) == ("apply", 2, True)
     changes = {change["tunable"]: change for change in document["changes"]}
     assert changes["net.ipv4.ip_local_port_range"]["from"] == {
@@ -167,5 +170,70 @@ def test_history_tells_without_root_what_was_done(tmp_path: Path) -> None:
     text = inside("w history", tmp_path).stdout
     assert text.index("load-generator") < text.index("container")
     document = json.loads(inside("w history --format json", tmp_path).stdout)
+    require_published(document)
     assert [txn["state"] for txn in document["transactions"]] == ["rolled-back", "applied"]
     assert all(act["done"] for txn in document["transactions"] for act in txn["acts"])
+
+
+def test_the_block_of_the_blog_post_lowers_nothing_unless_told(tmp_path: Path) -> None:
+    """With --allow-lower what this kernel takes of it is set, what it refuses is told, and all of it comes back."""
+    inside(
+        """
+        snapshot before
+        w apply kemal-60k --yes --format json > "$T/one" || exit 11
+        w apply kemal-60k --allow-lower --yes --format json > "$T/two" || exit 12
+        cat /proc/sys/net/ipv4/tcp_rmem > "$T/live"
+        w rollback && w rollback || exit 13
+        snapshot after
+        """.replace("$T", str(tmp_path)),
+        tmp_path,
+    )
+    one, two = (json.loads((tmp_path / name).read_text()) for name in ("one", "two"))
+    assert [change["tunable"] for change in one["changes"]] == ["net.ipv4.ip_local_port_range"]
+    refused = {change["tunable"]: change["refusal"] for change in one["refused"]}
+    lowering = {"net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem"}
+    assert {refused[key] for key in lowering} <= {"lowers", "out-of-range"}
+    assert {refused[key] for key in ("fs.file-max", "fs.nr_open", "net.core.rmem_max")} <= {"outside", "absent"}
+    done = {change["tunable"] for change in two["changes"]}
+    told = {change["tunable"] for change in two["refused"] if change["refusal"] == "out-of-range"}
+    assert (done | told) & lowering == lowering
+    took = (tmp_path / "live").read_text().split() == ["1024", "4096", "16384"]
+    assert took == ("net.ipv4.tcp_rmem" in done)
+    assert (tmp_path / "before").read_bytes() == (tmp_path / "after").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "words"),
+    [
+        pytest.param(b"y\n", 0, "applied: ", id="yes"),
+        pytest.param(b"\n", 2, "not applied; nothing was changed", id="nothing, which is no"),
+        pytest.param(b"\x03", 130, "nothing was changed", id="Ctrl-C"),
+    ],
+)
+def test_somebody_at_a_terminal_is_asked_and_sees_the_plan_first(
+    tmp_path: Path, typed: bytes, code: int, words: str
+) -> None:
+    """Also where the report goes to a file: nobody agrees to what was not shown."""
+    leader, follower = pty.openpty()
+    unshare = ["unshare", "-n"] if os.geteuid() == 0 else ["unshare", "-Urn"]
+    command = [sys.executable, "-m", "wstune", "apply", "container", "--role", "both", "--state-dir",
+               str(tmp_path / "state"), "-o", str(tmp_path / "report")]  # fmt: skip
+    child = subprocess.Popen(
+        [*unshare, "setsid", "--ctty", "--wait", *command], cwd=ROOT, stdin=follower, stdout=follower, stderr=follower
+    )
+    os.close(follower)
+    seen = b""
+    while not seen.endswith(b"[y/N] "):
+        seen += os.read(leader, 4096)
+    os.write(leader, typed)
+    try:
+        while chunk := os.read(leader, 4096):
+            seen += chunk
+    except OSError:
+        pass  # as a terminal ends, whose other side is closed
+    os.close(leader)
+    assert child.wait() == code, seen.decode()
+    assert seen.index(b"net.ipv4.ip_local_port_range") < seen.index(b"Apply this?")
+    report = tmp_path / "report"
+    assert words in seen.decode() + (report.read_text() if report.exists() else "")
+    assert (tmp_path / "state").exists() == (code == 0)

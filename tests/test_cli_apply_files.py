@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import ROOT
+from tests.schemas import require_published
 from tests.test_cli_apply import inside
 
 pytestmark = pytest.mark.netns
@@ -154,8 +158,8 @@ def test_drift_of_a_value_is_told_by_status_and_kept_by_rollback(scene: Path) ->
             """
             p one >/dev/null; w status --etc-root $T/root; echo "clean $?"
             echo 15000 > /proc/sys/net/core/somaxconn
-            w status --etc-root $T/root; echo "drift $?"
-            w rollback; echo "rollback $?"; cat /proc/sys/net/core/somaxconn
+            w status --etc-root $T/root --format json > $T/status; echo "drift $?"
+            w rollback --format json > $T/rollback; echo "rollback $?"; cat /proc/sys/net/core/somaxconn
             w apply $T/two.toml --runtime-only --yes; echo "apply $?"
             w rollback --force; cat /proc/sys/net/core/somaxconn
             """,
@@ -166,6 +170,10 @@ def test_drift_of_a_value_is_told_by_status_and_kept_by_rollback(scene: Path) ->
     assert "clean 0" in run.stdout
     assert "drift 1" in run.stdout
     assert "rollback 5\n15000\n" in run.stdout
+    for name, exit_code in (("status", 1), ("rollback", 5)):
+        document = json.loads((scene / name).read_text())
+        require_published(document)
+        assert document["exit_code"] == exit_code
     assert "apply 5" in run.stdout  # not on top of something that is half taken back
     assert run.stdout.endswith("4096\n")
 
@@ -244,3 +252,119 @@ def test_root_obeys_no_profile_or_journal_that_others_can_write(scene: Path) -> 
         assert words in run.stdout, run.stdout + run.stderr
     assert run.stderr.count("can be written by everyone") == 3
     assert (scene / "before").read_bytes() == (scene / "after").read_bytes()
+
+
+@pytest.mark.root
+def test_a_clone_made_under_umask_002_works(scene: Path) -> None:
+    """Files that its owner's group may write, by sudo or as root: shipped profiles have the trust of the package."""
+    clone = scene / "clone"
+    clone.mkdir()
+    for part in ("wstune", "profiles"):
+        shutil.copytree(ROOT / part, clone / part, ignore=shutil.ignore_patterns("__pycache__"))
+    for place in (clone, *clone.rglob("*")):
+        place.chmod(0o2775 if place.is_dir() else 0o664)
+        os.chown(place, 1000, 1000)
+    run = inside(
+        """
+        cd $T/clone; export PYTHONDONTWRITEBYTECODE=1
+        $P -c 'import wstune; print(wstune.__file__)'
+        w apply load-generator --runtime-only --yes > /dev/null; echo "root $?"
+        SUDO_UID=1000 w apply container --role both --runtime-only --yes > /dev/null; echo "sudo $?"
+        """.replace("$T", str(scene)).replace("$P", sys.executable),
+        scene,
+    )
+    assert run.stdout.split() == [f"{clone}/wstune/__init__.py", "root", "0", "sudo", "0"], run.stderr
+
+
+@pytest.mark.root
+def test_no_link_in_its_own_directories_is_followed(scene: Path) -> None:
+    """State directory, journal, lock, pre-images, our file and the name it is written under first: nothing goes out."""
+    precious = {name: scene / f"precious-{name}" for name in ("journal.jsonl", "lock", "file", "new")}
+    for path in precious.values():
+        path.write_text("keep")
+    (scene / "elsewhere").mkdir()
+    run = inside(
+        script(
+            scene,
+            """
+            snapshot before
+            fresh() { rm -rf $T/state; mkdir $T/state; chmod 755 $T/state; }
+            ln -s $T/elsewhere $T/state;               p one > /dev/null; echo "state $?"; rm $T/state
+            for its in journal.jsonl lock; do
+                fresh; ln -s $T/precious-$its $T/state/$its; p one > /dev/null; echo "$its $?"
+            done
+            fresh; ln -s $T/elsewhere $T/state/pre;    p one > /dev/null; echo "pre $?"
+            fresh; ln -s $T/precious-file $T/root/etc/sysctl.d/99-wstune.conf
+            p one --force > /dev/null; echo "file $?"; rm $T/root/etc/sysctl.d/99-wstune.conf
+            snapshot after
+            ln -s $T/precious-new $T/root/etc/sysctl.d/.99-wstune.conf.wstune-new
+            p one > /dev/null; echo "new $?"
+            """,
+        ),
+        scene,
+    )
+    expected = "state 2 journal.jsonl 2 lock 2 pre 2 file 2 new 0"
+    assert " ".join(run.stdout.split()) == expected, run.stdout + run.stderr
+    assert [path.read_text() for path in precious.values()] == ["keep"] * 4
+    assert list((scene / "elsewhere").iterdir()) == []
+    assert (scene / "before").read_bytes() == (scene / "after").read_bytes()
+    assert not conf(scene).is_symlink()
+
+
+def test_who_finds_it_locked_is_told_and_may_look(scene: Path) -> None:
+    """Exit 75 for what would write, also while a transaction is not at its end; history and status need no lock."""
+    run = inside(
+        script(
+            scene,
+            """
+            p one > /dev/null
+            exec 9>> $T/state/lock
+            flock -x 9
+            w rollback; echo "rollback $?"
+            p two > /dev/null; echo "apply $?"
+            w status --etc-root $T/root > /dev/null; echo "status $?"
+            sed -i /commit/d $T/state/journal.jsonl
+            p two > /dev/null; echo "at work $?"
+            w history > /dev/null; echo "history $?"
+            flock -u 9
+            p two > /dev/null; echo "cut short $?"
+            """,
+        ),
+        scene,
+        check=False,
+    )
+    expected = "rollback 75 apply 75 status 0 at work 75 history 0 cut short 5"
+    assert " ".join(run.stdout.split()) == expected, run.stdout + run.stderr
+    assert "another wstune is at work: pid " in run.stderr
+    assert "take it back first: wstune rollback 1" in run.stderr
+
+
+PARTIAL = """
+import sys
+from pathlib import Path
+from tests.tuning_scene import ORIGIN, change, journal_in, sysctl_plan
+from wstune.errors import ApplyError
+from wstune.host.host import Host
+from wstune.tuning.apply import apply_plan
+live = Path("/proc/sys/net/ipv4/tcp_rmem")
+before = live.read_text()
+step = change("net.ipv4.tcp_rmem", before, "8192 262144 0")
+try:
+    apply_plan(sysctl_plan("test", step), Host(), journal_in(Path(sys.argv[1])), ORIGIN)
+except ApplyError as error:
+    print(error)
+assert live.read_text() == before, live.read_text()
+live.write_text("8192 262144 8388608")
+try:
+    live.write_text("9000 300000 0")
+except OSError:
+    print("left by the kernel:", live.read_text().split())
+"""
+
+
+def test_a_vector_that_the_kernel_stored_in_part_is_put_back_whole(scene: Path) -> None:
+    """It stores element by element, and refuses the third: a real kernel's own doing, seen beside it."""
+    run = inside(f"{sys.executable} -c '{PARTIAL}' {scene}", scene)
+    assert "the kernel refuses '8192 262144 0': EINVAL" in run.stdout
+    assert "everything was put back" in run.stdout or "nothing was changed" in run.stdout
+    assert "left by the kernel: ['9000', '300000', '8388608']" in run.stdout

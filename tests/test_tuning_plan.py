@@ -124,6 +124,15 @@ def test_what_is_absent_unknown_or_not_writable_is_listed_with_its_reason() -> N
     assert "read-only file system" in change.reason
 
 
+@pytest.mark.parametrize("demand", ["8192 262144 2147483648", "0 262144 6291456", "8192 99999999999 6291456"])
+def test_a_vector_is_looked_at_whole_before_any_of_it_is_written(demand: str) -> None:
+    """The kernel would store what comes before the number that it refuses: so the plan refuses all of it."""
+    some = judged(need("net.ipv4.tcp_rmem", Operator.EQUALS, demand), "4096 131072 6291456")
+    drawn = plan("test", some, circumstances(), allow_lower=True)
+    assert [change.refusal for change in drawn.refused] == [Refusal.OUT_OF_RANGE]
+    assert not drawn.changes
+
+
 def test_a_process_gets_its_limit_raised_and_never_lowered() -> None:
     """Soft and hard are one change; the soft one may already be higher than demanded."""
     requirements = (

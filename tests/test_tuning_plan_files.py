@@ -22,7 +22,6 @@ from wstune.readiness.next_boot import OWN
 from wstune.tunables import find
 from wstune.tuning.persist import read_own, render
 from wstune.tuning.plan_files import Bounds, Present, nofile_demand, with_limit_file, with_sysctl_file
-from wstune.tuning.precedence import ConfigFile, login_limits
 from wstune.values import parse
 
 NEVER_SET = Present("/etc/security/limits.d/99-wstune.conf", None, ())
@@ -126,30 +125,6 @@ def test_a_key_that_comes_with_a_module_is_said_to() -> None:
     assert [claim.tunable for claim in drawn.claims] == ["net.netfilter.nf_conntrack_max"]
     assert "once its module is loaded" in drawn.notes[0]
     assert "-net.netfilter.nf_conntrack_max = 9" in drawn.files[0].after
-
-
-LIMITS = """
-*     hard nofile 3000
-@ws   -    nofile 2000
-bob   -    nofile 999999
-# alice hard nofile 88888
-alice hard nproc 77777
-"""
-
-
-@pytest.mark.parametrize(
-    ("text", "soft", "hard"),
-    [
-        pytest.param("", (1024, 1024), (524288, 524288), id="what process 1 has"),
-        pytest.param("* soft nofile 5", (5, 5), (524288, 524288), id="everyone's"),
-        pytest.param(LIMITS, (1024, 2000), (2000, 3000), id="a group's line may count or not"),
-        pytest.param(LIMITS + "alice soft nofile 100", (100, 100), (2000, 3000), id="his own"),
-        pytest.param("alice - nofile 7\nalice - nofile 9\n@ws - nofile 5", (9, 9), (9, 9), id="his own last one"),
-    ],
-)
-def test_the_limits_of_a_users_logins(text: str, soft: tuple[int, int], hard: tuple[int, int]) -> None:
-    """(for sure, at most) by limits.conf(5)."""
-    assert login_limits([ConfigFile("/etc/security/limits.conf", text)], "alice", SYSTEMD) == (soft, hard)
 
 
 def test_a_login_that_is_held_down_is_raised_to_what_is_needed_and_no_further() -> None:

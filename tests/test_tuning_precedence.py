@@ -8,16 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from wstune.host.config_files import conf_files
 from wstune.host.files import Root
-from wstune.tuning.precedence import (
-    SYSCTL_CONF,
-    SYSCTL_DIRECTORIES,
-    ConfigFile,
-    limits_override,
-    sysctl_override,
-    unit_override,
-)
+from wstune.host.sysctl_files import sysctl_files
+from wstune.readiness.pam_limits import Login
+from wstune.readiness.sysctl_d import CONF, ConfigFile
+from wstune.tuning.precedence import Override, limits_override, sysctl_override, unit_override
 
 OWN = "/etc/sysctl.d/99-wstune.conf"
 KEY = "net.core.somaxconn"
@@ -40,7 +35,7 @@ def files(*pairs: tuple[str, str]) -> list[ConfigFile]:
         pytest.param([("/etc/sysctl.d/zz.conf", f"# {KEY}=1\n;{KEY}=1")], None, id="comments"),
         pytest.param([("/etc/sysctl.d/zz.conf", f"-{KEY}\nnet.core.*=1")], None, id="globs never beat a name"),
         pytest.param([("/etc/sysctl.d/zz.conf", f"{KEY}=1\n{KEY}=2")], "/etc/sysctl.d/zz.conf:2", id="last line"),
-        pytest.param([(SYSCTL_CONF, f"{KEY}=1")], f"{SYSCTL_CONF}:1", id="procps reads sysctl.conf last"),
+        pytest.param([(CONF, f"{KEY}=1")], f"{CONF}:1", id="procps reads sysctl.conf last"),
     ],
 )
 def test_who_overrides_a_sysctl(others: list[tuple[str, str]], source: str | None) -> None:
@@ -51,22 +46,54 @@ def test_who_overrides_a_sysctl(others: list[tuple[str, str]], source: str | Non
 
 def test_it_is_said_where_only_one_loader_is_meant() -> None:
     """systemd-sysctl does not read /etc/sysctl.conf."""
-    found = sysctl_override(files((SYSCTL_CONF, f"{KEY}=1")), OWN, KEY)
+    found = sysctl_override(files((CONF, f"{KEY}=1")), OWN, KEY)
     assert found is not None
     assert "systemd-sysctl does not read it" in found.why
 
 
-def test_who_overrides_a_login_and_a_unit() -> None:
-    """A later file of limits.d for the same user, a later drop-in of the same unit."""
-    limits = "/etc/security/limits.d/99-wstune.conf"
-    assert limits_override(files(("/etc/security/limits.d/99-z.conf", "alice - nofile 5")), limits, "alice") is not None
-    assert limits_override(files(("/etc/security/limits.d/99-z.conf", "bob - nofile 5")), limits, "alice") is None
-    assert limits_override(files(("/etc/security/limits.d/10-a.conf", "alice - nofile 5")), limits, "alice") is None
-    unit = "/etc/systemd/system/chat.service.d/50-wstune.conf"
-    later = ("/etc/systemd/system/chat.service.d/override.conf", "[Service]\nLimitNOFILE = 10:20")
-    found = unit_override(files(later), unit)
-    assert found is not None
-    assert (found.source, found.value) == (f"{later[0]}:2", "10:20")
+LIMITS = "/etc/security/limits.d/99-wstune.conf"
+ALICE = Login("alice", 1000, 1000, frozenset({"ws"}), frozenset({1000, 50}))
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "expected"),
+    [
+        pytest.param("99-z.conf", "alice - nofile 5", ("99-z.conf:1", "5 5"), id="a later line of his own"),
+        pytest.param("99-z.conf", "alice hard nofile 5", ("99-z.conf:1", "5 5"), id="a later hard limit cuts the soft"),
+        pytest.param("99-z.conf", "1000: soft nofile 9", ("99-z.conf:1", "9 70000"), id="a range of users is his own"),
+        pytest.param("99-z.conf", "bob - nofile 5", None, id="another's"),
+        pytest.param("99-z.conf", "@ws - nofile 5\n* - nofile 5", None, id="a group's and everybody's are farther"),
+        pytest.param("99-z.conf", "alice - nproc 5", None, id="another limit"),
+        pytest.param("10-a.conf", "alice - nofile 5", None, id="read before ours"),
+        pytest.param("99-z.conf", "alice - nofile 70000", ("99-z.conf:1", "70000 70000"), id="the same, which is fine"),
+        pytest.param("10-a.conf", "alice -", ("a line `alice -`", "no limits at all"), id="a line that ends it all"),
+    ],
+)
+def test_who_overrides_a_login(path: str, text: str, expected: tuple[str, str] | None) -> None:
+    """By pam_limits' own rules: rank of the line first, then order."""
+    found = limits_override([(f"/etc/security/limits.d/{path}", text)], LIMITS, "70000 70000", ALICE)
+    assert (found and (found.source.rpartition("/")[2], found.value)) == expected
+
+
+UNIT = "/etc/systemd/system/chat.service.d/50-wstune.conf"
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "expected"),
+    [
+        pytest.param("chat.service.d/override.conf", "LimitNOFILE = 10:20", "10 20", id="a later drop-in"),
+        pytest.param("chat.service.d/10-a.conf", "LimitNOFILE=10", None, id="an earlier one"),
+        pytest.param("service.d/60-all.conf", "LimitNOFILE=10", "10 10", id="one for all services, by its name"),
+        pytest.param("chat.service.d/override.conf", "LimitNPROC=5", None, id="another limit"),
+        pytest.param("chat.service.d/override.conf", "LimitNOFILE=junk", None, id="a line that does not count"),
+    ],
+)
+def test_who_overrides_a_unit(path: str, text: str, expected: str | None) -> None:
+    """By systemd's own rules: drop-ins of all directories sorted by name."""
+    place = f"/etc/systemd/system/{path}"
+    found = unit_override([(place, f"[Service]\n{text}\n")], UNIT, "70000 70000", "chat.service")
+    why = f"{path.rpartition('/')[2]} is read after 50-wstune.conf"
+    assert found == (Override(f"{place}:2", expected, why) if expected else None)
 
 
 def test_a_link_to_dev_null_masks(tmp_path: Path) -> None:
@@ -76,7 +103,7 @@ def test_a_link_to_dev_null_masks(tmp_path: Path) -> None:
     (tmp_path / "etc/sysctl.d/zz.conf").symlink_to("/dev/null")
     (tmp_path / "usr/lib/sysctl.d/zz.conf").write_text(f"{KEY}=1")
     (tmp_path / "usr/lib/sysctl.d/zzz.bak").write_text(f"{KEY}=1")
-    found = [ConfigFile(*pair) for pair in conf_files(Root(tmp_path), (*SYSCTL_DIRECTORIES, SYSCTL_CONF))]
+    found = list(sysctl_files(Root(tmp_path)))
     assert [file.path for file in found] == ["/etc/sysctl.d/zz.conf", "/usr/lib/sysctl.d/zz.conf"]
     assert sysctl_override(found, OWN, KEY) is None
 

@@ -8,9 +8,11 @@
     ├── ApplyError                    4   a change failed, everything was undone
     ├── RollbackError                 5   the way back is incomplete, the journal is kept
     ├── LockedError                  75   another wstune is at work (sysexits.h EX_TEMPFAIL)
-    └── PrivilegeError               77   a privilege is missing (sysexits.h EX_NOPERM)
+    ├── PrivilegeError               77   a privilege is missing (sysexits.h EX_NOPERM)
+    └── CommandError                126   a command that cannot be run
+        └── NoCommandError          127   a command that there is not
 
-The number is the process's exit code.
+The number is the process's exit code; the last two are those of env(1), nice(1) and the shells.
 """
 
 from __future__ import annotations
@@ -70,3 +72,15 @@ class PrivilegeError(WstuneError):
     """A privilege is missing; nothing was changed."""
 
     exit_code = 77
+
+
+class CommandError(WstuneError):
+    """The command of `run` is there and cannot be run."""
+
+    exit_code = 126
+
+
+class NoCommandError(CommandError):
+    """The command of `run` is not there."""
+
+    exit_code = 127

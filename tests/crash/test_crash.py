@@ -1,7 +1,7 @@
-"""apply and rollback killed, and let fail, at every step; what they write compared with the plan.
+"""apply and rollback killed, interrupted, and let fail, at every step; what they write compared with the plan.
 
-The tries themselves are programs (`python -m tests.crash.kill`, `.fail`, `.writes`), because they must run inside a
-network namespace of their own.
+The tries themselves are programs (`python -m tests.crash.kill`, `.interrupt`, `.fail`, `.writes`), because they must
+run inside a network namespace of their own.
 """
 
 from __future__ import annotations
@@ -63,6 +63,15 @@ def test_failing_at_every_step_everything_is_undone_or_can_be(work: Path, capsys
     with capsys.disabled():
         sys.stdout.write("\n" + text)
     assert re.search(r"apply: \d+ failures injected: .*with exit 4", text)
+
+
+def test_a_signal_at_any_step_leaves_nothing_half_way(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """SIGTERM and SIGINT: apply is undone (exit 4), a rollback goes on to its end; no transaction is cut short."""
+    text = run("interrupt", work)
+    with capsys.disabled():
+        sys.stdout.write("\n" + text)
+    assert re.search(r"apply: \d+ signals sent: .*with exit 4", text)
+    assert re.search(r"rollback: \d+ signals sent: \d+ with exit 0; nothing", text)
 
 
 def test_nothing_is_written_outside_the_plan(work: Path) -> None:

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from wstune.actions.check import run_check
-from wstune.actions.overrides import SYSTEMD_DEFAULT, login_bounds, with_overrides
+from wstune.actions.overrides import image_unit_bounds, login_bounds, with_overrides
 from wstune.actions.place import here
 from wstune.errors import ApplyError, PrivilegeError, RollbackError, UsageError
-from wstune.host import kernel, live_limits, own_files, rlimits, systemd, trust, users
+from wstune.host import kernel, live_limits, own_files, rlimits, systemd, trust, units, users
 from wstune.host.files import words
 from wstune.host.host import Host
 from wstune.host.sysctl import path_of
@@ -68,16 +68,7 @@ def prepare(options: ApplyOptions, host: Host) -> Prepared:
             that there is not, a profile that others could have written.
     """
     _require_sense(options)
-    report = run_check(
-        options.profile,
-        host,
-        connections=options.connections,
-        processes=options.processes,
-        role=options.role,
-        settings=options.settings,
-        profile_dirs=options.profile_dirs,
-        vet=lambda path: trust.require_trusted(path, link=True),
-    )
+    report = _checked(options, host)
     circumstances = _circumstances(options, host, report)
     drawn = plan(report.profile, report.findings, circumstances, allow_lower=options.allow_lower)
     transactions = Journal(options.state_dir).transactions()
@@ -103,11 +94,12 @@ def prepare(options: ApplyOptions, host: Host) -> Prepared:
         bounds = login_bounds(host, options.user, options.etc_root, nr_open)
         drawn = with_limit_file(drawn, report.findings, "limits", options.user, present(LIMITS_FILE), machine, bounds)
     if options.unit is not None:
-        unit = options.unit if "." in options.unit else f"{options.unit}.service"
-        limits = _unit_limits(options, unit)
-        bounds = Bounds(nr_open, limits, limits)
+        unit = units.full_name(options.unit)
+        bounds = _unit_bounds(options, unit, nr_open)
         file = present(UNIT_FILE.format(unit=unit))
         drawn = with_limit_file(drawn, report.findings, "unit", unit, file, machine, bounds)
+    if options.restart:
+        drawn = replace(drawn, notes=(*drawn.notes, _about_restart(options.unit or "", drawn)))
     drawn = replace(drawn, files=tuple(with_overrides(file, options.etc_root) for file in drawn.files))
     written = {file.path for file in drawn.files}
     return Prepared(drawn, report, tuple(file.path for file in files if file.foreign and file.path in written))
@@ -177,14 +169,45 @@ def carry_out(prepared: Prepared, options: ApplyOptions, host: Host, argv: tuple
             applied = apply_plan(again.plan, host, journal, origin)
         finally:
             journal.close()
-    if (
-        options.restart
-        and options.unit is not None
-        and applied.txn
-        and any(f.style == "unit" for f in again.plan.files)
-    ):
-        systemd.restart(options.unit)
     return applied
+
+
+def restart(options: ApplyOptions, applied: Applied) -> str:
+    """Restart the service of --unit if --restart asks for it and something was applied; "" or why that failed.
+
+    What was applied stands either way: it is what the service's next start needs.
+    """
+    if not (options.restart and options.unit is not None and applied.txn):
+        return ""
+    try:
+        systemd.restart(options.unit)
+    except KeyboardInterrupt:
+        return f"the restart of {options.unit} was asked for, and not waited for"
+    except OSError as error:
+        return words(error)
+    return ""
+
+
+def check_again(options: ApplyOptions, host: Host) -> CheckReport:
+    """The check after it: of the service or the logins for which it was applied, where they are of this host."""
+    if options.etc_root != "/":
+        return _checked(options, host)
+    return _checked(options, host, unit=options.unit, user=options.user)
+
+
+def _checked(options: ApplyOptions, host: Host, unit: str | None = None, user: str | None = None) -> CheckReport:
+    return run_check(
+        options.profile,
+        host,
+        connections=options.connections,
+        processes=options.processes,
+        role=options.role,
+        unit=unit,
+        user=user,
+        settings=options.settings,
+        profile_dirs=options.profile_dirs,
+        vet=lambda path: trust.require_trusted(path, link=True),
+    )
 
 
 def remaining(report: CheckReport) -> tuple[str, ...]:
@@ -202,6 +225,8 @@ def _require_sense(options: ApplyOptions) -> None:
         raise UsageError("--runtime-only writes no file, and --unit, --user and --persist do", "leave one of them out")
     if options.restart and not options.unit:
         raise UsageError("--restart restarts a service, and none is named", "name it with --unit")
+    if options.restart and options.etc_root != "/":
+        raise UsageError("--restart restarts a service of this host, and --etc-root names another", "leave one out")
     for option, name in (("--unit", options.unit), ("--user", options.user)):
         if name is not None and not valid_name(name):
             raise UsageError(f"{option} {name}: that is no name, and wildcards are not written", "name a single one")
@@ -271,9 +296,15 @@ def _runtime_only(options: ApplyOptions, facts: HostFacts) -> str | None:
     return f"this is {what}: nothing is written for the next boot (--persist does it all the same)"
 
 
-def _unit_limits(options: ApplyOptions, unit: str) -> tuple[int, int]:
+def _about_restart(unit: str, drawn: Plan) -> str:
+    if drawn.empty:
+        return f"nothing is to be changed, so {unit} is not restarted: systemctl restart {unit}"
+    return f"when all is done, {unit} is restarted: its connections are lost"
+
+
+def _unit_bounds(options: ApplyOptions, unit: str, nr_open: int | None) -> Bounds:
     if options.etc_root != "/":
-        return SYSTEMD_DEFAULT  # an image: its systemd does not run
+        return image_unit_bounds(options.etc_root, unit, nr_open)
     if not systemd.running():
         raise UsageError("systemd does not run here, so there are no units", "name a process with --pid")
     try:
@@ -282,7 +313,7 @@ def _unit_limits(options: ApplyOptions, unit: str) -> tuple[int, int]:
         raise UsageError(words(error)) from error
     if limits is None:
         raise UsageError(f"there is no unit {unit} here", "systemctl list-units --type=service lists them")
-    return limits
+    return Bounds(nr_open, limits, limits)
 
 
 def _text(path: str) -> str | None:

@@ -11,6 +11,7 @@ from wstune.host.host import Host
 from wstune.model import HostFacts, NextBoot, Persisted, Reading, Store
 from wstune.readiness.next_boot import OWN
 from wstune.readiness.written import taken
+from wstune.report.words import wrapped
 from wstune.tunables import CATALOGUE
 
 
@@ -73,16 +74,17 @@ def _is(key: str, persisted: Persisted | None, text: str) -> bool:
     return persisted is not None and value is not None and persisted.value.same(value)
 
 
-def drift_lines(drift: Drift) -> list[str]:
+def drift_lines(drift: Drift, *, width: int = 80) -> list[str]:
     """For people: the three columns in words, and who else is at it."""
     from wstune.tuning.undo import shown
 
     now = f"now {shown(drift.live)}" if drift.live is not None else "not here now"
     applied = f", applied was {shown(drift.applied)}" if drift.applied is not None else ""
     if drift.persisted is None:
-        first = f"at boot     {drift.key}: nothing sets it; {now}{applied}"
+        first = f"{drift.key}: nothing sets it; {now}{applied}"
     else:
-        first = f"at boot     {drift.key} = {shown(drift.persisted)}, from {drift.source}; {now}{applied}"
-    lines = [first]
-    lines += [f"            {sentence}" for sentence in (*drift.managers, *([drift.note] if drift.note else ()))]
+        first = f"{drift.key} = {shown(drift.persisted)}, from {drift.source}; {now}{applied}"
+    lines = wrapped(first, width, " " * 12, "at boot     ")
+    for sentence in (*drift.managers, *([drift.note] if drift.note else ())):
+        lines += wrapped(sentence, width, " " * 12)
     return lines

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wstune.report.json import Document, Head, head_document
-from wstune.report.words import counted
+from wstune.report.words import counted, wrapped
 from wstune.tuning.journal import DEFAULT_STATE, Contents, Journal
 from wstune.tuning.records import Act, ActKind, Standing, Transaction
 from wstune.tuning.undo import shown
@@ -14,9 +14,9 @@ def run_history(state_dir: str = DEFAULT_STATE) -> Contents:
     return Journal(state_dir).read()
 
 
-def history_text(contents: Contents) -> str:
+def history_text(contents: Contents, *, width: int = 80) -> str:
     """The transactions, the newest first, ending in a newline."""
-    lines = [line for txn in reversed(contents.transactions) for line in _lines(txn)]
+    lines = [line for txn in reversed(contents.transactions) for line in _lines(txn, width)]
     if not lines:
         lines = ["nothing was applied"]
     if contents.damaged:
@@ -56,14 +56,14 @@ _STATES = {
 }
 
 
-def _lines(txn: Transaction) -> list[str]:
+def _lines(txn: Transaction, width: int) -> list[str]:
     state = txn.ended or txn.standing.value
     where = "" if txn.place.initial else f", in network namespace {txn.place.netns}"
-    lines = [f"{txn.id:>4}  {txn.at}  {txn.profile:<16} {state}{where}"]
+    lines = wrapped(f"{txn.profile:<16} {state}{where}", width, " " * 28, f"{txn.id:>4}  {txn.at}  ")
     for act in txn.acts:
         if not act.claim:
             undone = f" ({act.undone})" if act.undone else "" if act.done else " (not known to be made)"
-            lines.append(f"      {_what(act)}{undone}")
+            lines += wrapped(f"{_what(act)}{undone}", width, " " * 8, " " * 6)
     return lines
 
 

@@ -1,42 +1,31 @@
-"""Which lines of our files another file will override: the plan says so before anybody agrees to it."""
+"""What other files make of the lines that ours are to hold: what holds already, and whose line will count."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
-from wstune.host import rlimits
-from wstune.host.config_files import conf_files
 from wstune.host.files import Root
 from wstune.host.host import Host
+from wstune.host.logins import limit_files, limits_of_process, login
+from wstune.host.sysctl_files import sysctl_files
+from wstune.host.units import drop_ins, manager_files, unit_files
 from wstune.model import FileChange
+from wstune.readiness.pam_limits import Login, login_limits
+from wstune.readiness.unit_files import DEFAULT_NOFILE, Machine, written_limits
 from wstune.tuning.plan_files import Bounds
-from wstune.tuning.precedence import (
-    SYSCTL_CONF,
-    SYSCTL_DIRECTORIES,
-    ConfigFile,
-    Override,
-    limits_override,
-    login_limits,
-    sysctl_override,
-    unit_override,
-)
+from wstune.tuning.precedence import Override, limits_override, sysctl_override, unit_override
 
-LIMITS_PLACES = ("/etc/security/limits.conf", "/etc/security/limits.d")
-
-SYSTEMD_DEFAULT = (1024, 524288)
-"""DefaultLimitNOFILE of systemd ≥ 240 (systemd-system.conf(5))."""
+_GROUP_LINE = re.compile(r"^\s*@\S+\s+\S+\s+nofile\s", re.MULTILINE | re.IGNORECASE)
 
 
 def with_overrides(file: FileChange, etc_root: str) -> FileChange:
-    """The file with the lines that will not count, and why."""
+    """The file with the lines that will not count, and why: the plan says so before anybody agrees to it."""
     root = Root(etc_root)
     own = "/" + file.path[len(etc_root.rstrip("/")) :].lstrip("/")
-    directory = own.rpartition("/")[0]
-    places = (*SYSCTL_DIRECTORIES, SYSCTL_CONF) if file.style == "sysctl" else (directory,)
-    others = [ConfigFile(path, text) for path, text in conf_files(root, places)]
     overridden = []
     for key, value, _ in file.entries:
-        found = _override(file.style, others, own, key)
+        found = _override(root, file.style, own, key, value)
         if found is not None and found.value.split() != value.split():
             overridden.append((key, found.source, f"{found.value} ({found.why})"))
     return replace(file, overridden=tuple(overridden))
@@ -47,13 +36,32 @@ def login_bounds(host: Host, user: str, etc_root: str, nr_open: int | None) -> B
 
     pam_limits starts from the limits of process 1; in an image, whose systemd does not run, from its default for them.
     """
-    files = [ConfigFile(*pair) for pair in conf_files(Root(etc_root), LIMITS_PLACES)]
-    first = rlimits.nofile(host.root, 1) if etc_root == "/" else SYSTEMD_DEFAULT
-    soft, hard = login_limits(files, user, first if isinstance(first, tuple) else (0, 0))
-    return Bounds(nr_open, (soft.floor, hard.floor), (soft.sure, hard.sure))
+    root = Root(etc_root)
+    files, who = limit_files(root), login(root, user) or Login(user)
+    start = limits_of_process(host.root, 1) if etc_root == "/" else {"nofile": DEFAULT_NOFILE}
+    given = login_limits(files, who, dict(start), nr_open)
+    limits = given.soft["nofile"].value or 0, given.hard["nofile"].value or 0
+    # Of somebody whose groups are not known, a line for a group may count.
+    sure = who.uid is not None or not any(_GROUP_LINE.search(text) for _, text in files)
+    return Bounds(nr_open, limits, limits if sure else (0, 0))
 
 
-def _override(style: str, others: list[ConfigFile], own: str, key: str) -> Override | None:
-    if style == "sysctl":
-        return sysctl_override(others, own, key)
-    return limits_override(others, own, key) if style == "limits" else unit_override(others, own)
+def image_unit_bounds(etc_root: str, unit: str, nr_open: int | None) -> Bounds:
+    """What holds for a line of a service in an image, by its files: its systemd does not run."""
+    root = Root(etc_root)
+    found = unit_files(root, unit)
+    files = found.files if found else drop_ins(root, unit)
+    written, _ = written_limits(unit, files, manager_files(root), Machine(nr_open))
+    limits = written.nofile_soft or 0, written.nofile_hard or 0
+    return Bounds(nr_open, limits, limits)
+
+
+def _override(root: Root, style: str, own: str, key: str, value: str) -> Override | None:
+    match style:
+        case "sysctl":
+            return sysctl_override(tuple(sysctl_files(root)), own, key)
+        case "limits":
+            return limits_override(limit_files(root), own, value, login(root, key) or Login(key))
+        case _:
+            unit = own.split("/")[-2].removesuffix(".d")
+            return unit_override(drop_ins(root, unit), own, value, unit)

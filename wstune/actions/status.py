@@ -13,6 +13,7 @@ from wstune.host.host import Host
 from wstune.host.sysctl import read_sysctl
 from wstune.model import HostFacts, Reading
 from wstune.report.json import Document, Head, head_document
+from wstune.report.words import wrapped
 from wstune.tunables import CATALOGUE
 from wstune.tuning.ageing import Aged, aged
 from wstune.tuning.chain import belongs, chain, target_key
@@ -104,17 +105,19 @@ def aged_sentence(line: Aged) -> str:
     return f"/etc/{SYSCTL_FILE} {verb} a default: {line.key} = {line.ours}; {line.words}"
 
 
-def status_text(status: Status) -> str:
+def status_text(status: Status, *, width: int = 80) -> str:
     """For people: what has changed first, ending in a newline."""
     lines = []
     for txn in status.cut:
         lines.append(f"transaction {txn.id} ({txn.profile}) is {txn.standing.value}: wstune rollback {txn.id}")
     for each in sorted(status.held, key=lambda each: each.state == "as-applied"):
         applied = "" if each.state == "as-applied" else f", applied was {shown(each.applied)}"
-        lines.append(f"{each.state:<11} {each.target} = {shown(each.now)}{applied} (transaction {each.txn})")
-    lines += [aged_sentence(line) for line in status.aged]
+        text = f"{each.target} = {shown(each.now)}{applied} (transaction {each.txn})"
+        lines += wrapped(text, width, " " * 12, f"{each.state:<11} ")
+    lines += [part for line in status.aged for part in wrapped(aged_sentence(line), width, "")]
     nothing = not lines and not status.elsewhere
-    lines += [line for each in sorted(status.drifts, key=lambda each: not each.lost) for line in drift_lines(each)]
+    for drift in sorted(status.drifts, key=lambda drift: not drift.lost):
+        lines += drift_lines(drift, width=width)
     for txn in status.elsewhere:
         lines.append(f"transaction {txn.id} ({txn.profile}) stands in network namespace {txn.place.netns}")
     if nothing:

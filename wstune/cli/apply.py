@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wstune.cli import options
-from wstune.cli.output import check_writable, wants_color, write_report
+from wstune.cli.output import check_writable, print_error, wants_color, write_report
 from wstune.model import Role
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def apply(
     user: Annotated[
         str | None, typer.Option(metavar="USER", help="Raise the file limit of this user's logins, in limits.d.")
     ] = None,
-    restart: Annotated[bool, typer.Option("--restart", help="Restart the service of --unit when done.")] = False,
+    restart_: Annotated[bool, typer.Option("--restart", help="Restart the service of --unit when done.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the plan.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     runtime_only: Annotated[bool, typer.Option("--runtime-only", help="Write no file: until the next boot.")] = False,
@@ -74,7 +74,7 @@ def apply(
     """
     started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     check_writable(output)
-    from wstune.actions.apply import ApplyOptions, prepare, require_possible
+    from wstune.actions.apply import ApplyOptions, carry_out, check_again, prepare, require_possible, restart
     from wstune.host.host import Host
 
     chosen = ApplyOptions(
@@ -90,14 +90,14 @@ def apply(
         pid=pid,
         unit=unit,
         user=user,
-        restart=restart,
+        restart=restart_,
         force=force,
         state_dir=state_dir,
         etc_root=etc_root,
     )
     host = Host(pid=pid)
     prepared = prepare(chosen, host)
-    shown = _Shown(prepared, format_, output, started)
+    shown = _Shown(prepared, format_, output, started, _check_command(chosen))
     if dry_run or prepared.plan.empty:
         code = CHANGES if detailed_exitcode and not prepared.plan.empty else 0
         shown.finish(code, dry_run=dry_run)
@@ -105,20 +105,18 @@ def apply(
     shown.plan()
     require_possible(prepared, chosen)
     if not yes:
+        shown.before_asking()
         ask()
-    applied, after = _carry_out(prepared, chosen, host)
-    code = _strict(CHANGES if detailed_exitcode and applied.txn else 0, strict, prepared, after)
-    shown.finish(code, applied=applied, after=after)
-    return code
-
-
-def _carry_out(prepared: Prepared, chosen: ApplyOptions, host: object) -> tuple[Applied, CheckReport]:
-    from wstune.actions.apply import carry_out, prepare
-    from wstune.host.host import Host
-
-    assert isinstance(host, Host)  # noqa: S101  for the type checker: imported late
     applied = carry_out(prepared, chosen, host, tuple(sys.argv[1:]))
-    return applied, prepare(chosen, host).report
+    failed = restart(chosen, applied)
+    after = check_again(chosen, host)
+    code = _strict(CHANGES if detailed_exitcode and applied.txn else 0, strict, prepared, after)
+    code = 1 if failed else code
+    shown.finish(code, applied=applied, after=after, not_restarted=failed)
+    if failed:
+        tip = f"it stands, for the next start of {unit}; wstune rollback {applied.txn} takes it back"
+        print_error(f"applied, but {unit} could not be restarted: {failed}", tip)
+    return code
 
 
 def _strict(code: int, strict: bool, prepared: Prepared, after: CheckReport) -> int:
@@ -126,6 +124,20 @@ def _strict(code: int, strict: bool, prepared: Prepared, after: CheckReport) -> 
 
     short = remaining(after) or any(file.overridden for file in prepared.plan.files)
     return 1 if strict and short and code == 0 else code
+
+
+def _check_command(chosen: ApplyOptions) -> str:
+    """The check that says what is still not met, and why."""
+    words = ["wstune", "check", chosen.profile]
+    pairs: tuple[tuple[str, object], ...] = (
+        ("-n", chosen.connections),
+        ("--processes", chosen.processes),
+        ("--role", chosen.role),
+    )
+    pairs += (("--pid", chosen.pid), ("--unit", chosen.unit), ("--user", chosen.user))
+    for name, value in pairs:
+        words += [] if value is None else [name, str(value.value if isinstance(value, Role) else value)]
+    return " ".join(words)
 
 
 def ask() -> None:
@@ -136,15 +148,21 @@ def ask() -> None:
         raise UsageError("nobody is there to ask (no terminal); nothing was changed", "--yes applies without asking")
     sys.stderr.write("Apply this? [y/N] ")
     sys.stderr.flush()
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+    try:
+        answer = sys.stdin.readline()
+    except KeyboardInterrupt:
+        sys.stderr.write("\nnothing was changed\n")
+        raise
+    if answer.strip().lower() not in ("y", "yes"):
         raise UsageError("not applied; nothing was changed")
 
 
 class _Shown:
     """What has been shown so far: to people the plan before it is carried out, to programs one document at the end."""
 
-    def __init__(self, prepared: Prepared, style: options.Format, output: str | None, started: str) -> None:
+    def __init__(self, prepared: Prepared, style: options.Format, output: str | None, started: str, check: str) -> None:
         self._prepared, self._format, self._output, self._started = prepared, style, output, started
+        self._check = check
         self._color = output is None and wants_color(sys.stdout)
         self._text = ""
 
@@ -159,6 +177,13 @@ class _Shown:
             else:
                 self._text = text
 
+    def before_asking(self) -> None:
+        """Show the plan to whoever is asked, where the report goes elsewhere or is none for people."""
+        if self._format is not options.Format.TERMINAL or self._output is not None:
+            from wstune.report.terminal_plan import plan_text
+
+            sys.stderr.write(plan_text(self._prepared.plan, color=wants_color(sys.stderr)))
+
     def finish(
         self,
         code: int,
@@ -166,27 +191,32 @@ class _Shown:
         dry_run: bool = False,
         applied: Applied | None = None,
         after: CheckReport | None = None,
+        not_restarted: str = "",
     ) -> None:
-        """Show what came of it."""
-        write_report(
-            (self._json if self._format is options.Format.JSON else self._terminal)(code, dry_run, applied, after),
-            self._output,
-        )
+        """Show what came of it. `not_restarted`: why the service was not, where it should have been."""
+        if self._format is options.Format.JSON:
+            text = self._json(code, dry_run, applied, after, not_restarted)
+        else:
+            text = self._terminal(dry_run, applied, after)
+        write_report(text, self._output)
 
-    def _terminal(self, code: int, dry_run: bool, applied: Applied | None, after: CheckReport | None) -> str:
+    def _terminal(self, dry_run: bool, applied: Applied | None, after: CheckReport | None) -> str:
         from wstune.actions.apply import remaining
         from wstune.report.terminal_plan import applied_text, plan_text
 
         if applied is None:
             ending = "this was a dry run: nothing was changed\n" if dry_run else ""
             return plan_text(self._prepared.plan, color=self._color) + ending
-        text = self._text + applied_text(applied.txn, applied.done, applied.skipped, color=self._color)
+        files = sum(file.before != file.after for file in self._prepared.plan.files)
+        text = self._text + applied_text(applied.txn, applied.done, applied.skipped, files=files, color=self._color)
         unmet = remaining(after) if after else ()
         if unmet:
-            return text + f"still not met: {', '.join(unmet)} (wstune check {self._prepared.plan.profile} says why)\n"
+            return text + f"still not met: {', '.join(unmet)} ({self._check} says why)\n"
         return text + "checked again: all that must be met is met\n"
 
-    def _json(self, code: int, dry_run: bool, applied: Applied | None, after: CheckReport | None) -> str:
+    def _json(
+        self, code: int, dry_run: bool, applied: Applied | None, after: CheckReport | None, not_restarted: str
+    ) -> str:
         from wstune.actions.apply import remaining
         from wstune.report.json import Head, dumps
         from wstune.report.json_plan import apply_document
@@ -202,5 +232,6 @@ class _Shown:
                 skipped=applied.skipped if applied else (),
                 verdict=after.verdict if after else None,
                 unmet=remaining(after) if after else (),
+                not_restarted=not_restarted,
             )
         )

@@ -64,7 +64,10 @@ def _systemctl(*arguments: str) -> str:
             timeout=_SECONDS,
             check=False,
             stdin=subprocess.DEVNULL,
+            start_new_session=True,  # a Ctrl-C is for wstune, which then takes back what it has done
         )
+    except FileNotFoundError:
+        raise OSError(0, "systemctl is not on the PATH") from None
     except subprocess.TimeoutExpired:
         raise OSError(0, f"systemctl {arguments[0]} did not end within {_SECONDS:.0f} s") from None
     if run.returncode != 0:

@@ -35,18 +35,29 @@ def full_name(unit: str) -> str:
 def unit_files(root: Root, unit: str) -> UnitFiles | None:
     """The files of a unit; None when there is no such unit. What cannot be read is left out."""
     name = full_name(unit)
-    stem, _, kind = name.rpartition(".")
-    prefix, at, instance = stem.partition("@")
-    own = [name, f"{prefix}@.{kind}"] if at and instance else [name]
-    path = next((found for each in own if (found := _first(root, DIRECTORIES, each))), None)
+    path = _path(root, name)
     if path is None:
         return None
     if _is_masked(root, path):
         return UnitFiles(name, (), masked=True)
     text = _text(root, path)
-    target = _target(root, path)
-    drop_ins = _drop_ins(root, [f"{directory}/{each}.d" for each in names(name, target) for directory in DIRECTORIES])
-    return UnitFiles(name, (*(() if text is None else ((path, text),)), *drop_ins))
+    return UnitFiles(name, (*(() if text is None else ((path, text),)), *drop_ins(root, name)))
+
+
+def drop_ins(root: Root, unit: str) -> Files:
+    """The drop-ins of a unit in the order in which they count, whether it has a file of its own or not."""
+    name = full_name(unit)
+    path = _path(root, name)
+    every = names(name, _target(root, path) if path else "")
+    return _drop_ins(root, [f"{directory}/{each}.d" for each in every for directory in DIRECTORIES])
+
+
+def _path(root: Root, name: str) -> str | None:
+    """Where a unit's own file is, or its template's."""
+    stem, _, kind = name.rpartition(".")
+    prefix, at, instance = stem.partition("@")
+    own = [name, f"{prefix}@.{kind}"] if at and instance else [name]
+    return next((found for each in own if (found := _first(root, DIRECTORIES, each))), None)
 
 
 def manager_files(root: Root) -> Files:

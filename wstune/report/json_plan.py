@@ -19,6 +19,7 @@ def apply_document(
     skipped: Sequence[tuple[Change, str]] = (),
     verdict: str | None = None,
     unmet: Sequence[str] = (),
+    not_restarted: str = "",
 ) -> Document:
     """`wstune apply --format json`: the plan, and unless it is a dry run what came of it.
 
@@ -37,6 +38,7 @@ def apply_document(
         "skipped": [{"tunable": change.tunable, "reason": why} for change, why in skipped],
         "verdict": verdict,
         "unmet": list(unmet),
+        "not_restarted": not_restarted or None,
     }
 
 

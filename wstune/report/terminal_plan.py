@@ -35,13 +35,15 @@ def plan_text(plan: Plan, *, color: bool, width: int = 80) -> str:
     return "\n".join(lines) + "\n"
 
 
-def applied_text(txn: str, done: Sequence[Change], skipped: Sequence[tuple[Change, str]], *, color: bool) -> str:
-    """What was done, ending in a newline."""
+def applied_text(
+    txn: str, done: Sequence[Change], skipped: Sequence[tuple[Change, str]], *, files: int = 0, color: bool
+) -> str:
+    """What was done, ending in a newline. `files`: how many were written, told where nothing else was done."""
+    what = counted(files, "file") if files and not done else counted(len(done), "change")
     lines = [f"{paint('skipped', YELLOW, color)} {why}" for _, why in skipped]
     if txn:
         lines.append(
-            paint(f"applied: {counted(len(done), 'change')}, transaction {txn}", GREEN, color)
-            + f"; take it back with: wstune rollback {txn}"
+            paint(f"applied: {what}, transaction {txn}", GREEN, color) + f"; take it back with: wstune rollback {txn}"
         )
     else:
         lines.append("nothing was changed")
@@ -84,7 +86,7 @@ def _change_lines(change: Change, mark: str, files: Sequence[FileChange], color:
     lines = [f"{mark} {name:<34} {arrow}"] if bare <= width else [f"{mark} {name}", f"{_BODY}{arrow}"]
     lines += wrapped(change.why, width, _BODY)
     if change.takes_effect:
-        lines += wrapped(f"takes effect {change.takes_effect}; what runs already must be restarted", width, _BODY)
+        lines += wrapped(f"takes effect: {change.takes_effect}; what runs already must be restarted", width, _BODY)
     kept = [file.path for file in files if any(entry[0] == change.tunable for entry in file.entries)]
     if kept:
         lines += wrapped(f"now, and at each boot from {', '.join(kept)}", width, _BODY)

@@ -7,9 +7,7 @@ the kernel did not take. A change of severity error that fails undoes everything
 from __future__ import annotations
 
 import errno
-import signal
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,10 +18,11 @@ from wstune.host.host import Host
 from wstune.host.sysctl import read_sysctl, write_sysctl
 from wstune.model import Change, Plan, Reading, Scope, Severity, Store
 from wstune.tunables import find
+from wstune.tuning import signals
 from wstune.tuning.apply_file import write_files
 from wstune.tuning.journal import Journal
 from wstune.tuning.records import Act, ActKind, Place, Transaction, begin_line
-from wstune.tuning.steps import Fatal, Refused, intend, note_done
+from wstune.tuning.steps import Fatal, Refused, go_on, intend, note_done
 from wstune.tuning.undo import Undone, take_back, undo
 from wstune.tuning.undo_file import Scene
 
@@ -63,31 +62,28 @@ def apply_plan(plan: Plan, host: Host, journal: Journal, origin: Origin) -> Appl
     """Make the changes of a plan; the lock must be held and the journal prepared.
 
     Raises:
-        ApplyError: something failed, or somebody pressed Ctrl-C, and everything was put back.
+        ApplyError: something failed, or a signal came (Ctrl-C, SIGTERM), and everything was put back.
         RollbackError: something failed and not everything could be put back; the journal is kept.
     """
     transactions = journal.transactions()
     txn = Transaction(
         journal.next_id(), origin.at, origin.here, plan.profile, origin.kernel, origin.ram_bytes, origin.argv
     )
-    scene = Scene(host, journal, [*transactions, txn], origin.here)
     progress = _Progress()
-    try:
-        with _interruptible():
-            try:
-                _write(scene, begin_line(txn), "begin")
-                _live(scene, txn, plan, progress)
-                write_files(scene, txn, plan.files)
-                _write(scene, {"type": "commit", "txn": txn.id}, "commit")
-            except KeyboardInterrupt:
-                raise Fatal("interrupted") from None
-    except Fatal as fatal:
-        with _uninterruptible():
+    with signals.held() as caught:
+        scene = Scene(host, journal, [*transactions, txn], origin.here, caught=caught)
+        try:
+            _write(scene, begin_line(txn), "begin")
+            _live(scene, txn, plan, progress)
+            write_files(scene, txn, plan.files)
+            go_on(scene)
+            _write(scene, {"type": "commit", "txn": txn.id}, "commit")
+        except Fatal as fatal:
             raise _undone(undo(scene, txn, "failed"), str(fatal)) from fatal
-    txn.committed = True
-    if not any(act.stands for act in txn.acts):
-        undo(scene, txn, "nothing was applied")
-        return Applied("", (), tuple(progress.skipped))
+        txn.committed = True
+        if not any(act.stands for act in txn.acts):
+            undo(scene, txn, "nothing was applied")
+            return Applied("", (), tuple(progress.skipped))
     return Applied(txn.id, tuple(progress.done), tuple(progress.skipped))
 
 
@@ -204,37 +200,3 @@ def _undone(result: Undone, reason: str) -> ApplyError | RollbackError:
 def _errno(error: OSError) -> str:
     name = errno.errorcode.get(error.errno or 0, "")
     return f"{name} ({words(error).lower()})" if name else words(error)
-
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let each of the signals that end a program arrive as KeyboardInterrupt."""
-
-    def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    with _handlers(interrupt):
-        yield
-
-
-@contextmanager
-def _uninterruptible() -> Iterator[None]:
-    with _handlers(signal.SIG_IGN):
-        yield
-
-
-@contextmanager
-def _handlers(handler: Any) -> Iterator[None]:
-    try:
-        old = [(number, signal.signal(number, handler)) for number in _SIGNALS]
-    except ValueError:  # not the main thread: signals go elsewhere
-        yield
-        return
-    try:
-        yield
-    finally:
-        for number, previous in old:
-            signal.signal(number, previous)

@@ -150,7 +150,7 @@ def _change(
     text = format_value(after)
     refused = _refusal(tunable, group, before, after, circumstances)
     if refused is None and tunable.unit not in UNORDERED and lowers(before, after):
-        refused = _lowering(tunable, before, after, circumstances, allow_lower)
+        refused = _lowering(tunable, after, circumstances, allow_lower)
     return result(text, *refused) if refused else result(text)
 
 
@@ -178,11 +178,11 @@ def _refusal(
 
 
 def _lowering(
-    tunable: Tunable, before: Value, after: Value, circumstances: Circumstances, allow_lower: bool
+    tunable: Tunable, after: Value, circumstances: Circumstances, allow_lower: bool
 ) -> tuple[Refusal, str] | None:
     """What stands against making a value worse: consent first, then what runs."""
     if not allow_lower:
-        return Refusal.LOWERS, f"{before} → {after} would lower it; --allow-lower permits that"
+        return Refusal.LOWERS, "that would lower it; --allow-lower permits it"
     if tunable.name == "fs.nr_open":
         return nr_open_guard(after.number, circumstances.highest_hard)
     if tunable.name == "fs.file-max":
@@ -195,7 +195,10 @@ def nr_open_guard(wanted: int, highest_hard: int | None) -> tuple[Refusal, str] 
     if highest_hard is None:
         return Refusal.GUARD, "the hard file limits of the running processes are not known"
     if wanted < highest_hard:
-        return Refusal.GUARD, f"a running process has a hard file limit of {highest_hard}: its logins would fail"
+        return (
+            Refusal.GUARD,
+            f"a process, login or service has a hard file limit of {highest_hard}, which would be refused",
+        )
     return None
 
 

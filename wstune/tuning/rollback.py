@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from wstune.errors import RollbackError, UsageError
 from wstune.host import namespaces
 from wstune.host.host import Host
+from wstune.tuning import signals
 from wstune.tuning.chain import belongs
 from wstune.tuning.journal import Journal
 from wstune.tuning.records import Place, Standing, Transaction
@@ -30,7 +31,8 @@ def rollback(journal: Journal, host: Host, here: Place, txn_id: str | None = Non
     transactions = journal.transactions()
     txn = choose(transactions, here, txn_id)
     _require_place(txn, here, force)
-    return undo(Scene(host, journal, transactions, here, force), txn, "rolled back")
+    with signals.held():  # what has begun to be taken back is taken back
+        return undo(Scene(host, journal, transactions, here, force), txn, "rolled back")
 
 
 def choose(transactions: Sequence[Transaction], here: Place, txn_id: str | None) -> Transaction:

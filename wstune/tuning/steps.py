@@ -15,8 +15,15 @@ class Fatal(Exception):
     """The transaction cannot go on."""
 
 
+def go_on(scene: Scene) -> None:
+    """Raise Fatal when a signal came that is to end this program."""
+    if name := scene.caught():
+        raise Fatal(f"interrupted by {name}")
+
+
 def intend(scene: Scene, txn: Transaction, act: Act) -> None:
     """Make an act's intent durable; from then on the transaction has it. Raises Fatal, and then it must not be made."""
+    go_on(scene)
     try:
         scene.journal.append(intent_line(act))
     except OSError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from wstune.host import own_files
@@ -12,17 +12,22 @@ from wstune.tuning.chain import Link, standing_entries
 from wstune.tuning.journal import Journal
 from wstune.tuning.persist import Machine, render
 from wstune.tuning.records import Act, ActKind, Place, Transaction
+from wstune.tuning.signals import never
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Where undoing happens: the host, the journal and all it tells, from where, and whether drift is overwritten."""
+    """Where undoing happens: the host, the journal and all it tells, from where, and whether drift is overwritten.
+
+    `caught` names a signal that came and is to end the program once this is safe (see signals), else "".
+    """
 
     host: Host
     journal: Journal
     transactions: Sequence[Transaction]
     here: Place
     force: bool = False
+    caught: Callable[[], str] = never
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +63,13 @@ def take_back_file(scene: Scene, act: Act, links: Sequence[Link]) -> Verdict:
         ours.add(newest.before)
     if (present.sha if present else "") not in ours and not scene.force:
         return Verdict("drifted", "somebody has edited it since" if present else "somebody has removed it since")
+    when = "; it counts once the service is restarted" if act.style == "unit" else ""
     if wanted is None:
         own_files.remove(path)
-        return Verdict("restored", "removed")
+        return Verdict("restored", f"removed{when}")
     own_files.replace(path, wanted)
-    return Verdict("restored", "written anew for who still wants it" if shared else "put back as it was", left)
+    how = "written anew for who still wants it" if shared else "put back as it was"
+    return Verdict("restored", f"{how}{when}", left)
 
 
 def _original(scene: Scene, link: Link) -> FileImage | None:
