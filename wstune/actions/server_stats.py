@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -114,7 +115,7 @@ def memory_growth(before: Stats | None, after: Stats | None) -> int | None:
 Pair = tuple[Stats | None, Stats | None]
 
 
-def pairs(target: Target, before: list[Stats | None], after: list[Stats | None]) -> list[Pair]:
+def pairs(target: Target, before: Sequence[Stats | None], after: Sequence[Stats | None]) -> list[Pair]:
     """What each server said before and after. A server that listens on several addresses is one: it says what
     namespace it is in, and has one port there."""
     found: dict[object, Pair] = {}
@@ -126,7 +127,7 @@ def pairs(target: Target, before: list[Stats | None], after: list[Stats | None])
     return list(found.values())
 
 
-def add(shown: Shown, before: list[Stats | None], after: list[Stats | None]) -> None:
+def add(shown: Shown, before: Sequence[Stats | None], after: Sequence[Stats | None]) -> None:
     """Put what the servers say about themselves into what was shown, or say that they say nothing."""
     target = shown.target
     if target.ours:

@@ -10,6 +10,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from wstune.burst.scenario import Place
 from wstune.errors import UsageError
+from wstune.host.addresses import is_ours
 
 USAGE = "wstune verify host, or wstune verify ws://HOST:PORT/PATH (or wss://)"
 _PORTS = {"ws": 80, "wss": 443}
@@ -88,6 +89,10 @@ def target_of(text: str, *, fanout: bool = False, security: Security | None = No
         name = security.name or host
         if proxy is None:
             places += [Place(server, header, path, name) for server in _resolve(host, port, interface)]
+            if bare := next((place.server[0] for place in places if _needs_interface(place.server)), ""):
+                raise UsageError(
+                    f"{bare} is good on one link only, and which is not said", "ws://[fe80::1%25eth0]:PORT/PATH"
+                )
         elif interface:
             raise UsageError(f"{text!r} names an interface of this host, and goes by way of a proxy", "--no-proxy")
         else:
@@ -154,6 +159,10 @@ def address_of(server: tuple[str | int, ...]) -> str:
     return f"{server[0]}%{scope}" if scope else str(server[0])
 
 
+def _needs_interface(server: tuple[str | int, ...]) -> bool:
+    return len(server) > 3 and not server[3] and ip_address(str(server[0])).is_link_local
+
+
 def _host_of(url: SplitResult) -> tuple[str, str]:
     """The host of a URL, and the interface that is named with it: `[fe80::1%25eth0]`, as RFC 6874 has it, or %eth0."""
     host, _, interface = (url.hostname or "").partition("%")
@@ -164,13 +173,7 @@ def is_here(address: str) -> bool:
     """Whether an address is this host's own: then load on it harms nobody else."""
     if ip_address(address.partition("%")[0]).is_loopback:
         return True
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as trial:
-        try:
-            trial.bind((address, 0))
-        except OSError:
-            return False
-    return True
+    return is_ours(address)
 
 
 def _resolve(host: str, port: int, interface: str = "") -> list[tuple[str | int, ...]]:

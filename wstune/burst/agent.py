@@ -19,6 +19,7 @@ from wstune.burst import budget
 from wstune.burst.process import Burst, Event
 from wstune.errors import InconclusiveError
 from wstune.host import cgroup, counters, guard, memory, processes, rlimits
+from wstune.host.addresses import is_ours
 from wstune.host.host import Host
 from wstune.model import Role
 from wstune.readiness import capacity
@@ -46,7 +47,7 @@ def check(sources: tuple[str, ...], loopback: bool, server: bool = False, tls: b
     """
     host = Host()
     facts = host.facts()
-    own = [source for source in sources if _is_ours(source)]
+    own = [source for source in sources if is_ours(source)]
     readings = host.read_all(CATALOGUE[name] for name in capacity.NEEDS)
     role = Role.SERVER if server else Role.GENERATOR
     each = costs()._replace(generator=GENERATOR_BYTES + (budget.TLS_GENERATOR_BYTES if tls else 0))
@@ -72,17 +73,6 @@ def check(sources: tuple[str, ...], loopback: bool, server: bool = False, tls: b
 def clock() -> tuple[float, float]:
     """CLOCK_MONOTONIC and the wall clock here."""
     return time.monotonic(), time.time()
-
-
-def _is_ours(address: str) -> bool:
-    import socket
-
-    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as trial:
-        try:
-            trial.bind((address, 0))
-        except OSError:
-            return False
-    return True
 
 
 def command(run: str, line: Event) -> None:
