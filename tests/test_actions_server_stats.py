@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
 import pytest
 
 from wstune.actions import server_stats
+from wstune.actions.verify_report import Shown
+from wstune.actions.verify_target import HOST, Target, target_of
+from wstune.burst import budget
+from wstune.host import kernel_counters
+from wstune.host.files import Root
+from wstune.verification import Memory
 
 
 def told(boot: str = "a", netns: int = 1, **counters: object) -> server_stats.Stats:
@@ -33,3 +45,154 @@ def test_the_kernel_of_the_server() -> None:
 def test_nothing_is_made_of_two_kernels(before: server_stats.Stats | None, after: server_stats.Stats | None) -> None:
     """Where not both answers are of one kernel there is no growth."""
     assert server_stats.kernel_growth(before, after) is None
+
+
+def figures(opened: int, boot: str = "a", netns: int = 1, *, memory: int = 0, **counters: int) -> server_stats.Stats:
+    total = {"opened": opened, "handshakes_failed": 0, "accept_errors": 0, "memory": {"anonymous_bytes": memory}}
+    return {"total": total, "kernel": {"boot_id": boot, "netns": netns, "counters": counters}}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "grown"),
+    [
+        (figures(1, memory=100), figures(9, memory=350), 250),
+        (figures(1, memory=100), figures(9, memory=90), 0),
+        (None, figures(1), None),
+        (figures(1), None, None),
+        ({"total": {}}, {"total": {}}, None),
+        ({"total": {"memory": None}}, {"total": {"memory": {"anonymous_bytes": "x"}}}, None),
+    ],
+    ids=["grown", "shrunk", "unknown before", "gone", "older", "nonsense"],
+)
+def test_memory_of_a_server(
+    before: server_stats.Stats | None, after: server_stats.Stats | None, grown: int | None
+) -> None:
+    """What it grew by; less than nothing is nothing, and what it does not tell is not known."""
+    assert server_stats.memory_growth(before, after) == grown
+
+
+def test_what_a_server_counted() -> None:
+    """Only what has moved, under names of its own."""
+    assert server_stats.growth(figures(1), figures(9)) == {"server.opened": 8}
+    assert server_stats.growth(None, figures(9)) == {}
+
+
+def aimed(*servers: str) -> Target:
+    return target_of(f"ws://{','.join(servers)}/")
+
+
+def shown(target: Target) -> Shown:
+    room = budget.Room(cpus=2, nofile=20_000)
+    return Shown(budget.plan(100, room), room, target, opened={"open": 100}, memory=Memory(None, 1.0, None, None))
+
+
+def test_every_server_is_among_the_counters() -> None:
+    """Two servers, each of a kernel of its own: sums of what they say; memory by all connections."""
+    target = aimed("127.0.0.1:1", "127.0.0.2:1")
+    before = [
+        figures(5, "x", memory=0, **{"Tcp.PassiveOpens": 5}),
+        figures(7, "y", memory=0, **{"Tcp.PassiveOpens": 7}),
+    ]
+    after = [figures(55, "x", **{"Tcp.PassiveOpens": 60}), figures(57, "y", **{"Tcp.PassiveOpens": 57})]
+    found = shown(target)
+    found.server_figures = [figures(55, "x", memory=30_000), figures(57, "y", memory=10_000)]
+    server_stats.add(found, before, after)
+    assert found.counters == {"Tcp.PassiveOpens": 105, "server.opened": 100}
+    assert found.memory is not None
+    assert found.memory.server_user_bytes == 400
+    assert found.remarks == [
+        "2 of 2 servers are wstune: their own figures, of /stats, and of 2 of their kernels, are among the counters"
+    ]
+
+
+def test_a_server_of_which_nothing_is_known_is_said() -> None:
+    """Its kernel is not known, and memory is not divided by connections that others hold."""
+    target = Target("ws://a,b/", "192.0.2.1", 1, places=aimed("127.0.0.1:1", "127.0.0.2:1").places, here=False)
+    found = shown(target)
+    found.server_figures = [figures(55, "x", memory=30_000), None]
+    server_stats.add(found, [figures(5, "x"), None], [figures(55, "x"), None])
+    assert found.counters == {"server.opened": 50}
+    assert found.memory is not None
+    assert found.memory.server_user_bytes is None
+    assert found.remarks == [
+        "1 of 2 servers are wstune: their own figures, of /stats, and of 1 of their kernels, are among the counters",
+        "what 1 of the servers' kernels counted is not known here; the counters are this host's",
+    ]
+
+
+def test_one_server_at_two_addresses_counts_once() -> None:
+    """It tells its namespace, and has one port there."""
+    found = shown(aimed("127.0.0.1:1", "127.0.0.2:1"))
+    server_stats.add(found, [figures(5, "x")] * 2, [figures(55, "x")] * 2)
+    assert found.counters == {"server.opened": 50}
+    assert found.remarks[0].startswith("the server is a wstune: its own figures")
+
+
+def test_ours_count_once_of_one_namespace() -> None:
+    """A server here: its kernel's counters are those that are read here."""
+    boot_id, netns = kernel_counters.whose(Root())
+    found = shown(aimed("127.0.0.1:1"))
+    found.counters = {"Tcp.PassiveOpens": 50}
+    server_stats.add(found, [figures(0, boot_id, netns, drops=1)], [figures(50, boot_id, netns, drops=9)])
+    assert found.counters == {"Tcp.PassiveOpens": 50, "server.opened": 50}
+
+
+def test_counters_of_load_machines_stay_theirs() -> None:
+    """Over a cluster the head's own are not added; a server in a load machine's namespace counts once."""
+    found = shown(aimed("127.0.0.1:1"))
+    found.counted = [("boot", 1, {"Tcp.ActiveOpens": 60}), ("boot", 2, {"Tcp.ActiveOpens": 40})]
+    found.counters = {"Tcp.ActiveOpens": 100}
+    server_stats.add(found, [figures(0, "boot", 2)], [figures(100, "boot", 2, **{"Tcp.ActiveOpens": 41})])
+    assert found.counters == {"Tcp.ActiveOpens": 100, "server.opened": 100}
+
+
+def test_nobody_is_asked_where_it_would_say_nothing() -> None:
+    """Our own server, and what stands behind a proxy."""
+    assert server_stats.servers(HOST) == []
+    assert server_stats.fetch(HOST) == []
+    behind = Target("ws://a/", "192.0.2.1", 1, places=aimed("127.0.0.1:1").places, proxy="192.0.2.1:3128", here=False)
+    assert server_stats.servers(behind) == []
+    found = shown(behind)
+    server_stats.add(found, [], [])
+    assert found.remarks == [
+        "what the server's kernel counted is not known here; the counters are this host's",
+        "by way of the proxy 192.0.2.1:3128, as the environment says (--no-proxy: directly)",
+    ]
+
+
+@contextmanager
+def answering(*documents: object) -> Iterator[list[str]]:
+    """HTTP servers on loopback, each of which gives its document to whoever asks; their addresses."""
+    with ExitStack() as stack:
+        found = []
+        for document in documents:
+
+            class Handler(http.server.BaseHTTPRequestHandler):
+                body = json.dumps(document).encode()
+
+                def do_GET(self) -> None:
+                    self.send_response(200 if self.path == "/stats" else 404)
+                    self.send_header("Content-Length", str(len(self.body)))
+                    self.end_headers()
+                    self.wfile.write(self.body)
+
+                def log_message(self, *_: object) -> None:
+                    return
+
+            server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+            thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+            thread.start()
+            stack.callback(server.server_close)
+            stack.callback(thread.join)
+            stack.callback(server.shutdown)
+            found.append(f"127.0.0.1:{server.server_port}")
+        yield found
+
+
+@pytest.mark.live
+def test_each_of_several_is_asked() -> None:
+    """In their order; who is another's, or is not there, has nothing for us; nobody is asked twice."""
+    mine, other = figures(5), figures(6, "b")
+    with answering(mine, {"status": "up"}, other) as servers:
+        target = aimed(servers[0], servers[1], "127.0.0.1:1", servers[2], servers[0])
+        assert server_stats.fetch(target) == [mine, None, None, other]

@@ -122,6 +122,39 @@ def test_a_proxy_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
         target_of("ws://192.0.2.1/")
 
 
+@pytest.mark.parametrize("written", ["fe80::1%25lo", "fe80::1%lo"])
+@pytest.mark.parametrize(("scheme", "port"), [("ws", ""), ("wss", ":8443")])
+def test_an_interface_is_our_own_affair(scheme: str, port: str, written: str) -> None:
+    """It is where connect() goes to; neither Host nor the certificate's name has it (RFC 6874)."""
+    target = target_of(f"{scheme}://[{written}]{port}/x")
+    (place,) = target.places
+    index = socket.if_nametoindex("lo")
+    assert place.server == ("fe80::1", int(port[1:] or 80), 0, index)
+    assert (place.host, place.name) == (f"[fe80::1]{port}", "fe80::1")
+    assert (target.address, target.addresses, target.host_header) == (
+        f"fe80::1%{index}",
+        (f"fe80::1%{index}",),
+        place.host,
+    )
+    assert not target.here
+
+
+def test_a_link_that_is_not_said() -> None:
+    """connect() would say EINVAL of every connection."""
+    with pytest.raises(UsageError, match="fe80::1 is good on one link only") as refused:
+        target_of("ws://[fe80::1]/")
+    assert "%25eth0" in refused.value.tip
+
+
+def test_an_interface_and_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proxy's interfaces are others; its own address may have one of ours."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:3128")
+    with pytest.raises(UsageError, match="names an interface of this host"):
+        target_of("ws://[fe80::1%25lo]/")
+    monkeypatch.setenv("http_proxy", "http://[fe80::1%25lo]:3128")
+    assert target_of("ws://192.0.2.1/").addresses == (f"fe80::1%{socket.if_nametoindex('lo')}",)
+
+
 def test_what_is_here() -> None:
     """Loopback is this host's; an address for documentation is not."""
     assert is_here("127.1.2.3")

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wstune.actions import verify
+from wstune.actions.verify_plan import coordinator_plan, plan
 from wstune.actions.verify_report import Shown
 from wstune.burst import budget
 from wstune.errors import InconclusiveError
@@ -68,14 +69,14 @@ def test_what_does_not_fit_is_opened_only_by_force() -> None:
     with pytest.raises(
         InconclusiveError, match=r"do not fit: \S+ here has room for [\d,]+ .*nothing was opened"
     ) as refused:
-        verify.plan(wanted, VM)
+        plan(wanted, VM)
     assert refused.value.tip.startswith("sudo wstune apply high-conn -n 5000000 --role both; wstune verify host -n ")
-    planned, _ = verify.plan(replace(wanted, force=True), VM)
+    planned, _ = plan(replace(wanted, force=True), VM)
     assert planned.connections == 5_000_000
     assert planned.fits < 5_000_000
     shown = Shown(budget=planned, room=VM, target=wanted.target)
     told = {
-        force: verify.coordinator_plan(verify.Run(replace(wanted, force=force), shown, lambda _: None, Host()))
+        force: coordinator_plan(verify.Run(replace(wanted, force=force), shown, lambda _: None, Host()))
         for force in (False, True)
     }
     for guard in ("reserve_bytes", "reserve_files", "others_share"):

@@ -43,7 +43,8 @@ def _page() -> str:
         f"| {plateau.low:,} to {plateau.high:,} | `{plateau.limit}` | {plateau.remark} |" for plateau in PLATEAUS
     )
     return (
-        f"{_HEAD}Phases of a connection: {', '.join(PHASES)}; the server counts errors in accept, watch and bind.\n\n"
+        f"{_HEAD}Phases of a connection: {', '.join(PHASES)}; the server counts errors in accept, watch and bind.\n"
+        "A machine of a cluster that is lost is counted in hold, or in open: before it had opened its share.\n\n"
         f"## Names that are no tunables\n\n{_table(WALLS)}\n## Tunables\n\n{_table(LIMITS)}\n"
         "## Plateaus\n\nA server elsewhere does not say why it stops. The number of connections that were open may:\n\n"
         f"| open | wall | since |\n|---|---|---|\n{plateaus}\n"

@@ -69,7 +69,7 @@ BANNED_IN_PURE = {
 """Pure modules get sockets, time, randomness and paths, or rather what came of them, as arguments."""
 
 LEAN = ("protocol", "chat.server", "chat.rooms", "burst.tally", "burst.ports", "burst.pacing", "burst.generator",
-        "burst.coordinator", "host.guard", "host.kernel_counters")  # fmt: skip
+        "burst.coordinator", "host.addresses", "host.guard", "host.kernel_counters")  # fmt: skip
 """Imported by workers, of which a big burst has hundreds: each megabyte counts."""
 
 HEAVY = {"dataclasses", "inspect", "typing", "pathlib", "logging", "asyncio", "subprocess"}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wstune.actions import verify_scenario
 from wstune.burst import agent, pacing, shares
 from wstune.burst.fleet import Member
 from wstune.burst.ports import loopback_sources, sources_needed
@@ -54,15 +55,17 @@ def checked(cluster: Cluster, workers: list[Worker], options: VerifyOptions, *, 
 
     Raises InconclusiveError, with the machine's name, when one cannot be checked.
     """
-    loopback = options.target.loopback
-    answers = cluster.ask({each.address: (options.sources, loopback) for each in workers}, agent.check)
+    sources, tls = verify_scenario.sources(options), options.target.security is not None
+    asked = (sources, options.target.loopback, False, tls)
+    answers = cluster.ask({each.address: asked for each in workers}, agent.check)
     rooms: dict[str, dict[str, Any]] = {}
     for worker in workers:
         answer = answers[worker.address]
         if isinstance(answer, Exception):
             raise InconclusiveError(f"{worker.name} cannot be checked: {answer!r}")
-        if options.sources and not answer["sources"]:
-            raise UsageError(f"--source: none of these addresses is of {worker.name}", "name some of each machine")
+        if sources and not answer["sources"]:
+            whose = "--source" if options.sources else f"the sources of {options.scenario and options.scenario.where}"
+            raise UsageError(f"{whose}: none of these addresses is of {worker.name}", "name some of each machine")
         place = (answer["boot_id"], answer["netns"])
         if local or all(place != (room["boot_id"], room["netns"]) for room in rooms.values()):
             rooms[worker.address] = answer

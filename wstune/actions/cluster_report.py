@@ -25,9 +25,7 @@ class Before:
         self.ready = ready
 
 
-def measure(
-    shown: Shown, fleet: Fleet, machines: list[Generator], before: Before, serving: Event, remote: Member | None
-) -> None:
+def measure(shown: Shown, fleet: Fleet, machines: list[Generator], before: Before, serving: Event) -> None:
     """Memory and CPU of the opening, into `shown`. Latest right after it: what is freed would count for less."""
     opened = shown.opened["open"]
     seconds = max(shown.opened["seconds"], 1e-9)
@@ -79,9 +77,10 @@ def complete(shown: Shown, fleet: Fleet, machines: list[Generator], host: Host) 
     by_name = {machine.worker.name: machine for machine in machines}
     shown.machines = tuple(_row(member, by_name[member.name]) for member in fleet.members if not member.server)
     shown.machines_lost = {member.name: member.lost for member in fleet.lost}
+    shown.lost_opening = frozenset(member.name for member in fleet.lost if "open" not in member.told)
     shown.server_machine = next((member.name for member in fleet.members if member.server), "")
     facts = host.facts()
-    growths = []
+    growths: list[tuple[str, int, dict[str, int]]] = []
     for member in fleet.members:
         closed = member.told.get("close", {})
         room: dict[str, Any] = by_name[member.name].room if member.name in by_name else {}
@@ -90,7 +89,7 @@ def complete(shown: Shown, fleet: Fleet, machines: list[Generator], host: Host) 
     boots = {boot for boot, _, _ in growths}
     if shown.target.ours or facts.boot_id in boots:
         growths.append((facts.boot_id or "", facts.netns or 0, shown.counters))
-    shown.counters = shares.merged_counters(growths)
+    shown.counted, shown.counters = growths, shares.merged_counters(growths)
 
 
 def _row(member: Member, machine: Generator) -> Machine:

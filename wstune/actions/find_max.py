@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from wstune.actions.verify import Progress, VerifyOptions, room_of, run
+from wstune.actions.verify import Progress, VerifyOptions, run
+from wstune.actions.verify_plan import room_of
 from wstune.burst import budget
 from wstune.burst.search import Objective, Step, broken, next_try
 from wstune.errors import InconclusiveError

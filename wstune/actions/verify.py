@@ -13,26 +13,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from wstune.actions import server_stats, verify_scenario
+from wstune.actions import server_stats
+from wstune.actions.verify_plan import coordinator_plan, plan, room_of
 from wstune.actions.verify_report import Shown, report_of
 from wstune.actions.verify_target import HOST, Target
-from wstune.burst import budget, canary, load_guard
-from wstune.burst.ports import loopback_sources
+from wstune.burst import budget, canary
 from wstune.burst.process import Burst, Event
 from wstune.burst.scenario import Scenario
 from wstune.errors import InconclusiveError, UsageError
-from wstune.host import cgroup, counters, guard, memory, processes, rlimits
+from wstune.host import counters, guard, memory, processes
 from wstune.host.host import Host
-from wstune.tunables import find
 from wstune.verification import Memory, VerifyReport
 
-WINDOW = 256
-"""Handshakes in flight at each generator that is opening as fast as it goes."""
-PACED_WINDOW = 16_384
-"""The same when paced: an open model does not wait for answers, but for descriptors."""
-BACKLOG = 65_535
-"""Asked of listen(); the kernel takes min(this, somaxconn)."""
-HANDSHAKE_SECONDS = 10.0
 HOLD_SECONDS = 5.0
 CLOSE_RATE = 5_000.0
 """Connections a second that a server elsewhere is closed with."""
@@ -42,7 +34,6 @@ _STILL_SECONDS = 5.0
 _SETTLE_SECONDS = 0.3
 _CANARY_SECONDS = 0.5
 _GRACEFUL_SAMPLE = 100
-_RESERVE_FILES = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +44,8 @@ class VerifyOptions:
         connections: None: as many as the profile is for, or as memory allows if that is fewer.
         processes: server processes; None: as few as do.
         hold, time_limit: seconds. force: open even what does not fit, and without the reserves.
-        sources: addresses to come from; empty: 127.1.0.1 … towards a loopback address, else what the kernel chooses.
+        sources: addresses to come from; empty: the scenario's, or 127.1.0.1 … towards a loopback address, else what the
+            kernel chooses.
         phases: (rate, rate at the end, count) to pace by; empty: as fast as it goes. poisson: arrivals at random.
         fanouts: messages to everybody. talkers, message_rate, message_size: chat while holding.
         close: `rst`, `graceful`, or empty: by reset towards our own server, else with the closing handshake.
@@ -169,65 +161,8 @@ def run(options: VerifyOptions, on_progress: Callable[[Progress], None], host: H
     state.baseline = baseline(host)
     figures = server_stats.fetch(options.target)
     drive(state, Burst(coordinator_plan(state), state.event), _open)
-    server_stats.add(shown, figures)
+    server_stats.add(shown, figures, server_stats.fetch(options.target))
     return report_of(shown)
-
-
-def room_of(host: Host) -> budget.Room:
-    """What this host has to give to a burst, read now."""
-    facts = host.facts()
-    nofile = rlimits.nofile(host.root)
-    if not isinstance(nofile, tuple):
-        raise InconclusiveError(f"the file limit cannot be read: {nofile.why}")
-    used, most = guard.file_nr()
-    watches = host.read(find("fs.epoll.max_user_watches")).value
-    ports = host.read(find("net.ipv4.ip_local_port_range")).value
-    return budget.Room(
-        cpus=facts.cpus or 1,
-        nofile=nofile[1],
-        ram_bytes=facts.ram_bytes,
-        available_bytes=facts.available_bytes,
-        cgroup_bytes=facts.cgroup_memory_headroom,
-        files_free=most - used,
-        epoll_watches=watches.number if watches else None,
-        pids_free=facts.cgroup_pids_headroom,
-        usable_ports=ports.numbers[1] - ports.numbers[0] + 1 if ports else 28_232,
-    )
-
-
-def plan(options: VerifyOptions, room: budget.Room, *, server_only: bool = False) -> tuple[budget.Budget, list[str]]:
-    """The budget of a run, and what has to be said about it. Raises InconclusiveError when it does not fit.
-
-    `server_only`: the load is made on other machines.
-    """
-    wanted = verify_scenario.wanted(options) or default_connections(options)
-    both_ends, tls = options.target.ours and not server_only, options.target.security is not None
-    try:
-        planned = budget.plan(wanted, room, options.processes, both_ends=both_ends, tls=tls)
-        if planned.fits >= wanted or options.force:
-            return planned, []
-        if options.connections is None and planned.fits >= 1:
-            return budget.plan(planned.fits, room, options.processes, both_ends=both_ends, tls=tls), [
-                f"the profile is for {wanted:,} connections; {planned.binds} here has room for {planned.fits:,}"
-            ]
-    except ValueError as error:
-        raise InconclusiveError(f"no burst fits this process: {error}", "raise nofile; see: wstune check") from None
-    ends = "with both ends on this host" if both_ends else f"at the {'server' if server_only else 'generator'}'s end"
-    fewer = f"wstune verify {options.target.name} -n {planned.fits}; or --force to try all the same"
-    if planned.binds == "fs.file-max":
-        fewer = f"sudo wstune apply {options.profile} -n {wanted}{' --role both' if both_ends else ''}; {fewer}"
-    raise InconclusiveError(
-        f"{wanted:,} connections do not fit: {planned.binds} here has room for {planned.fits:,} {ends}; "
-        "nothing was opened",
-        fewer,
-    )
-
-
-def default_connections(options: VerifyOptions) -> int:
-    """The connections that the profile is for."""
-    from wstune.actions.profile import load
-
-    return load(options.profile, profile_dirs=options.profile_dirs).variables["connections"]
 
 
 def drive(state: Run, burst: Driver, begin: Callable[[Driver, Run], None]) -> None:
@@ -341,33 +276,6 @@ def _close(burst: Driver, state: Run) -> None:
     began = time.monotonic()
     burst.do("end")
     shown.close_seconds += time.monotonic() - began
-
-
-def coordinator_plan(state: Run) -> Event:
-    """What the coordinator reads: the whole of it, for one host."""
-    options, planned = state.options, state.shown.budget
-    target = options.target
-    sources = list(options.sources or (options.scenario.sources if options.scenario else ()))
-    if not sources and target.loopback:
-        sources = loopback_sources(planned.sources)
-    return {
-        "server": {"processes": planned.servers, "backlog": BACKLOG} if target.ours else None,
-        "target": [target.address, (options.port or 0) if target.ours else target.port],
-        "path": target.path,
-        "host": target.host_header,
-        **verify_scenario.told(options, planned.connections, planned.generators),
-        "sources": sources,
-        "window": PACED_WINDOW if verify_scenario.scenario_of(options).phases else WINDOW,
-        "openers": max(2, state.shown.room.cpus),
-        "timeout": HANDSHAKE_SECONDS,
-        "seed": options.seed,
-        "reserve_bytes": 0 if options.force else planned.reserve_bytes,
-        "reserve_files": 0 if options.force else _RESERVE_FILES,
-        # A server elsewhere that is on this host is another program, and is meant to be busy.
-        "others_share": 0.0 if options.force or (target.here and not target.ours) else load_guard.SHARE,
-        "cgroup_levels": cgroup.guarded(state.host.root),
-        "seconds": options.time_limit,
-    }
 
 
 def baseline(host: Host) -> Event:

@@ -11,21 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from wstune.actions import cluster_plan, cluster_report
+from wstune.actions import cluster_plan, cluster_report, server_stats, verify_scenario
 from wstune.actions.cluster_plan import Generator
-from wstune.actions.verify import (
-    BACKLOG,
-    Driver,
-    Progress,
-    Run,
-    VerifyOptions,
-    baseline,
-    coordinator_plan,
-    default_connections,
-    drive,
-    plan,
-    room_of,
-)
+from wstune.actions.verify import Driver, Progress, Run, VerifyOptions, baseline, drive
+from wstune.actions.verify_plan import BACKLOG, coordinator_plan, default_connections, plan, room_of
 from wstune.actions.verify_report import Shown, report_of
 from wstune.burst import agent, budget, pacing
 from wstune.burst.cluster import Cluster, Worker, connect, run_id
@@ -79,9 +68,11 @@ def run(
         base["others_share"] = 0.0  # several coordinators may share a machine: each is another program to the others
         members = cluster_plan.members(crew.generators, crew.own, base, aimed)
         shown.budget = replace(planned, generators=sum(len(member.plan["shares"]) for member in members))
+        figures = server_stats.fetch(aimed.target)
         both = _Both(cluster, members, _served(crew, base), base, state.event)
         drive(state, both, lambda _, at: _open(both, at, crew))
         cluster_report.complete(shown, both.fleet, crew.generators, host)
+        server_stats.add(shown, figures, server_stats.fetch(aimed.target))
     return report_of(shown)
 
 
@@ -91,6 +82,12 @@ def _require(options: VerifyOptions, where: Where) -> None:
         raise UsageError(
             f"{target.name} is loopback: every load machine would connect to itself",
             "give the address that they reach it at",
+        )
+    addresses = (*target.addresses, *verify_scenario.sources(options))
+    if scoped := next((address for address in addresses if "%" in address), ""):
+        raise UsageError(
+            f"{scoped} is for one interface of this host, which other machines have not got",
+            "give addresses that are good on every machine",
         )
     if where.server and not target.ours:
         raise UsageError("--serve-on starts the built-in server", "wstune verify host --serve-on HOST")
@@ -152,7 +149,8 @@ def _planned(
     cpus = max(room["cpus"] for room in rooms)
     room = budget.Room(cpus=cpus, nofile=nofile)
     try:
-        planned = budget.plan(wanted, room, options.processes, both_ends=False)
+        tls = options.target.security is not None
+        planned = budget.plan(wanted, room, options.processes, both_ends=False, tls=tls)
     except ValueError as error:
         raise InconclusiveError(f"no burst fits: {error}", "raise nofile; see: wstune check --hosts") from None
     return planned, room, remarks, found
@@ -283,4 +281,5 @@ def _open(both: Driver, state: Run, crew: _Crew) -> None:
     state.event({**opened, "machines": both.fleet.progress()["machines"]})
     time.sleep(_SETTLE_SECONDS)
     serving = both.server("open") if both.remote is not None else {}
-    cluster_report.measure(shown, both.fleet, crew.generators, measured, serving, both.remote)
+    cluster_report.measure(shown, both.fleet, crew.generators, measured, serving)
+    shown.server_figures = server_stats.fetch(state.options.target)

@@ -48,17 +48,21 @@ class Shown:
     close_seconds: float = 0.0
     memory: Memory | None = None
     counters: dict[str, int] = field(default_factory=dict)
+    counted: list[tuple[str, int, dict[str, int]]] = field(default_factory=list)
+    """Of several machines: the boot and network namespace of each, and what grew there; `counters` is made of them."""
     server_cpu: float | None = None
     generator_cpu: float | None = None
     canary: Canary | None = None
     interrupted: bool = False
     lost_coordinator: bool = False
-    server_figures: Event | None = None
+    server_figures: list[Event | None] = field(default_factory=list)
     scripted: bool = False
     closes: bool = False
     """Whether there is a scenario, and whether its sessions close by themselves."""
     machines: tuple[Machine, ...] = ()
     machines_lost: dict[str, str] = field(default_factory=dict)
+    lost_opening: frozenset[str] = frozenset()
+    """Of them, those that were lost before they had opened their share."""
     server_machine: str = ""
     apart: bool = False
 
@@ -170,8 +174,15 @@ def _cut_off(machines: tuple[Machine, ...]) -> str:
 
 def _errors(words: list[int], shown: Shown) -> dict[tuple[str, str, str], int]:
     found = {("generator", phase, name): count for (phase, name), count in tally.errors(words).items()}
-    if with_machines := _lost_with_machines(shown):
-        found["generator", "hold", "MACHINE-LOST"] = with_machines
+    for machine in shown.machines:
+        if not machine.gone:
+            continue
+        # Who is lost while opening takes along what it had open, and what it had still to open.
+        opening = machine.name in shown.lost_opening
+        key = ("generator", "open" if opening else "hold", "MACHINE-LOST")
+        count = machine.share - machine.failed if opening else machine.lost
+        if count > 0:
+            found[key] = found.get(key, 0) + count
     server = shown.closed.get("server", {})
     if server.get("accept_errors"):
         name = errno.errorcode.get(server["errno"], str(server["errno"]))

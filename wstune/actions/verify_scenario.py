@@ -48,6 +48,11 @@ def scenario_of(options: VerifyOptions) -> Scenario:
     )
 
 
+def sources(options: VerifyOptions) -> tuple[str, ...]:
+    """The addresses to come from: those of --source, else those that the scenario names."""
+    return options.sources or (options.scenario.sources if options.scenario else ())
+
+
 def wanted(options: VerifyOptions) -> int | None:
     """As many as are asked for, or come in the scenario; None when neither says. Raises UsageError."""
     many = options.scenario.connections if options.scenario and not options.phases else None

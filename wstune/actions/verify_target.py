@@ -10,6 +10,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from wstune.burst.scenario import Place
 from wstune.errors import UsageError
+from wstune.host.addresses import is_ours
 
 USAGE = "wstune verify host, or wstune verify ws://HOST:PORT/PATH (or wss://)"
 _PORTS = {"ws": 80, "wss": 443}
@@ -32,7 +33,8 @@ class Target:
 
     Attributes:
         name: as it was given: `host`, or the URL.
-        address, port: of the first place, resolved once; port 0 is a free one, for our own server.
+        address, port: of the first place, resolved once; port 0 is a free one, for our own server. An address that
+            means something on one interface only has it behind it: fe80::1%2.
         path, host_header: of the request; an empty host_header is address:port.
         ours: the built-in server, started for the run. fanout: whether everybody hears what one says.
         places: every address to connect to, one after the other; empty for our own server.
@@ -56,6 +58,11 @@ class Target:
     def loopback(self) -> bool:
         return self.address.startswith("127.")
 
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Of all places, each once."""
+        return tuple(dict.fromkeys(address_of(place.server) for place in self.places))
+
 
 HOST = Target("host", "127.0.0.1", ours=True, fanout=True)
 
@@ -76,28 +83,36 @@ def target_of(text: str, *, fanout: bool = False, security: Security | None = No
     places: list[Place] = []
     for url in urls:
         port = url.port or _PORTS[scheme]
-        host = url.hostname or ""
+        host, interface = _host_of(url)
+        # The interface is our own affair: neither Host nor the certificate has it (RFC 6874 section 4).
+        header = f"[{host}]{url.netloc.rpartition(']')[2]}" if interface else url.netloc
         name = security.name or host
         if proxy is None:
-            places += [Place(server, url.netloc, path, name) for server in _resolve(host, port)]
+            places += [Place(server, header, path, name) for server in _resolve(host, port, interface)]
+            if bare := next((place.server[0] for place in places if _needs_interface(place.server)), ""):
+                raise UsageError(
+                    f"{bare} is good on one link only, and which is not said", "ws://[fe80::1%25eth0]:PORT/PATH"
+                )
+        elif interface:
+            raise UsageError(f"{text!r} names an interface of this host, and goes by way of a proxy", "--no-proxy")
         else:
-            through = _resolve(proxy.hostname or "", proxy.port or 8080)[:1]
-            places += [Place(server, url.netloc, path, name, _tunnel(host, port, proxy)) for server in through]
+            between, link = _host_of(proxy)
+            through = _resolve(between, proxy.port or 8080, link)[:1]
+            places += [Place(server, header, path, name, _tunnel(host, port, proxy)) for server in through]
     if len({":" in str(place.server[0]) for place in places}) > 1:
         raise UsageError("some of these servers have IPv4 addresses, and some IPv6", "one burst for each")
     first = places[0]
-    address, port = str(first.server[0]), int(first.server[1])
     return Target(
         text,
-        address,
-        port,
+        address_of(first.server),
+        int(first.server[1]),
         path,
         first.host,
         fanout=fanout,
         places=tuple(places),
         security=_checked(security, scheme),
         proxy=f"{proxy.hostname}:{proxy.port or 8080}" if proxy else "",
-        here=proxy is None and all(is_here(str(place.server[0])) for place in places),
+        here=proxy is None and all(is_here(address_of(place.server)) for place in places),
     )
 
 
@@ -138,23 +153,33 @@ def _checked(security: Security, scheme: str) -> Security | None:
     return security
 
 
+def address_of(server: tuple[str | int, ...]) -> str:
+    """Its address, with the number of the interface where it needs one."""
+    scope = server[3] if len(server) > 3 else 0
+    return f"{server[0]}%{scope}" if scope else str(server[0])
+
+
+def _needs_interface(server: tuple[str | int, ...]) -> bool:
+    return len(server) > 3 and not server[3] and ip_address(str(server[0])).is_link_local
+
+
+def _host_of(url: SplitResult) -> tuple[str, str]:
+    """The host of a URL, and the interface that is named with it: `[fe80::1%25eth0]`, as RFC 6874 has it, or %eth0."""
+    host, _, interface = (url.hostname or "").partition("%")
+    return host, interface.removeprefix("25") or interface
+
+
 def is_here(address: str) -> bool:
     """Whether an address is this host's own: then load on it harms nobody else."""
     if ip_address(address.partition("%")[0]).is_loopback:
         return True
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as trial:
-        try:
-            trial.bind((address, 0))
-        except OSError:
-            return False
-    return True
+    return is_ours(address)
 
 
-def _resolve(host: str, port: int) -> list[tuple[str | int, ...]]:
+def _resolve(host: str, port: int, interface: str = "") -> list[tuple[str | int, ...]]:
     """Every address of a name, of one family: of several that which answers, else the resolver's first choice."""
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(f"{host}%{interface}" if interface else host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise UsageError(f"{host} cannot be resolved: {error}", "give an address, or see: getent hosts") from None
     families: dict[int, list[tuple[str | int, ...]]] = {}

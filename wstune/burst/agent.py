@@ -19,9 +19,11 @@ from wstune.burst import budget
 from wstune.burst.process import Burst, Event
 from wstune.errors import InconclusiveError
 from wstune.host import cgroup, counters, guard, memory, processes, rlimits
+from wstune.host.addresses import is_ours
 from wstune.host.host import Host
 from wstune.model import Role
 from wstune.readiness import capacity
+from wstune.readiness.constants import GENERATOR_BYTES
 from wstune.readiness.costs import costs
 from wstune.tunables import CATALOGUE
 
@@ -37,18 +39,19 @@ _runs: dict[str, Burst] = {}
 _seen: set[str] = set()
 
 
-def check(sources: tuple[str, ...], loopback: bool, server: bool = False) -> dict[str, Any]:
+def check(sources: tuple[str, ...], loopback: bool, server: bool = False, tls: bool = False) -> dict[str, Any]:
     """The room of this machine as a generator (as a server: `server`): its limits by name, and what a plan needs.
 
     `sources`: addresses to come from, of which those count that are this machine's. `loopback`: towards 127.0.0.0/8
-    every source address of it will do, and ports bind nothing.
+    every source address of it will do, and ports bind nothing. `tls`: what it connects to is wss.
     """
     host = Host()
     facts = host.facts()
-    own = [source for source in sources if _is_ours(source)]
+    own = [source for source in sources if is_ours(source)]
     readings = host.read_all(CATALOGUE[name] for name in capacity.NEEDS)
     role = Role.SERVER if server else Role.GENERATOR
-    found = capacity.capacity(role, readings, facts, host.usage(), costs(), sources=max(1, len(own)))
+    each = costs()._replace(generator=GENERATOR_BYTES + (budget.TLS_GENERATOR_BYTES if tls else 0))
+    found = capacity.capacity(role, readings, facts, host.usage(), each, sources=max(1, len(own)))
     nofile = rlimits.nofile(host.root)
     return {
         "limits": [
@@ -70,17 +73,6 @@ def check(sources: tuple[str, ...], loopback: bool, server: bool = False) -> dic
 def clock() -> tuple[float, float]:
     """CLOCK_MONOTONIC and the wall clock here."""
     return time.monotonic(), time.time()
-
-
-def _is_ours(address: str) -> bool:
-    import socket
-
-    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as trial:
-        try:
-            trial.bind((address, 0))
-        except OSError:
-            return False
-    return True
 
 
 def command(run: str, line: Event) -> None:

@@ -21,6 +21,7 @@ from wstune.burst.connections import BATCH, CONNECTING, OPEN, SENT, Connections
 from wstune.burst.job import Job as Job
 from wstune.burst.pacing import NUMBER
 from wstune.burst.script import Script
+from wstune.host.addresses import bindable
 from wstune.protocol import handshake
 
 TYPE_CHECKING = False
@@ -103,7 +104,7 @@ class Opening:
         # One kind that says one thing and holds: nothing has to be remembered of a connection until then.
         greet = script.greet if script and script.greeting and not (order or numbered) else None
         tagged = bool((script and not greet) or order or numbered)
-        sources, many = [(source, 0) for source in job.sources], len(job.sources)
+        sources, many = [bindable(source) for source in job.sources], len(job.sources)
         last = t.BUCKETS - 1
         connect_counts, upgrade_counts = self.counts
         share, window = job.share, job.window

@@ -142,7 +142,8 @@ def verify(
     script = there.scenario(scenario)
     aim = there.aim(target, bool(fanout), ca, insecure, server_name, no_proxy)
     _harms_nobody(aim, yes)
-    from wstune.actions.verify import HOLD_SECONDS, VerifyOptions, default_connections
+    from wstune.actions.verify import HOLD_SECONDS, VerifyOptions
+    from wstune.actions.verify_plan import default_connections
 
     chosen = VerifyOptions(
         connections=connections,

@@ -18,7 +18,8 @@ from wstune.verification import BurstError, Wall
 __all__ = ["PHASES", "WALLS", "Diagnosis", "Evidence", "diagnose", "errors_table", "verdict", "wall"]
 
 PHASES = ("socket", "bind", "connect", "tls", "upgrade", "hold", "close")
-"""Phases of a connection at the generator. The server counts `accept`, `watch`, `bind`; the coordinator `fork`."""
+"""Phases of a connection at the generator. The server counts `accept`, `watch`, `bind`; the coordinator `fork`; of a
+cluster the head counts `open` and `hold` for the shares of machines that were lost."""
 
 _BUSY = 0.9
 """Share of the CPU time from which it counts as "busy all the time"."""

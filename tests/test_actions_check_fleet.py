@@ -1,0 +1,124 @@
+"""`check --hosts`: the verdict of a fleet, and what a machine that does not answer as it should becomes."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from wstune import __version__
+from wstune.actions import check_fleet
+from wstune.actions.check_fleet import NO_ANSWER, FleetRow, run_check_fleet, verdict
+from wstune.burst import cluster_ssh
+from wstune.errors import InconclusiveError, UsageError
+
+
+def row(said: str) -> FleetRow:
+    return FleetRow(said, None if said == NO_ANSWER else {"verdict": said})
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (("ready", "ready"), "ready"),
+        (("ready", "not-ready"), "not-ready"),
+        (("not-ready", NO_ANSWER), "not-ready"),
+        (("ready", NO_ANSWER), "inconclusive"),
+        (("ready", "inconclusive"), "inconclusive"),
+        ((), "inconclusive"),
+    ],
+)
+def test_the_verdict_of_a_fleet(said: tuple[str, ...], expected: str) -> None:
+    """As its worst machine; no machine at all proves nothing."""
+    assert verdict(tuple(row(one) for one in said)) == expected
+
+
+class Connection:
+    """A machine that answers `check` with this, and remembers what it was asked."""
+
+    def __init__(self, stdout: str, stderr: str = "", exit_status: int = 0) -> None:
+        self.done = SimpleNamespace(stdout=stdout, stderr=stderr, exit_status=exit_status)
+        self.asked: list[str] = []
+        self.closed = False
+
+    async def run(self, command: str) -> SimpleNamespace:
+        self.asked.append(command)
+        return self.done
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def rows(monkeypatch: pytest.MonkeyPatch, connection: Connection, version: str | None = __version__) -> FleetRow:
+    async def reach(name: str, python: str = "") -> tuple[Any, dict[str, Any]]:
+        if name == "refuses":
+            raise InconclusiveError("refuses does not let us in", "ssh refuses")
+        machine = cluster_ssh.Machine(name, "10.0.0.1", "/usr/bin/python3", {}, name, cast("Any", connection))
+        return machine, {"wstune": version}
+
+    monkeypatch.setattr(cluster_ssh, "reach", reach)
+    (found,) = run_check_fleet(("gen1",), ("high-conn", "--set", "rate=5 5"))
+    return found
+
+
+def test_a_machine_checks_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same arguments there, each one word; its document is the row; it is logged out of."""
+    connection = Connection('{"verdict": "not-ready"}', exit_status=1)
+    found = rows(monkeypatch, connection)
+    assert (found.verdict, found.error) == ("not-ready", "")
+    assert connection.asked == ["/usr/bin/python3 -m wstune check high-conn --set 'rate=5 5' --format json"]
+    assert connection.closed
+
+
+@pytest.mark.parametrize(
+    ("version", "connection", "sentence"),
+    [
+        (None, Connection(""), "gen1 has no wstune"),
+        ("0.0.1", Connection(""), "gen1 has wstune 0.0.1, here is"),
+        (
+            __version__,
+            Connection("", "ERROR no profile is named x\nTIP   y\n", 2),
+            "gen1 could not be checked: no profile",
+        ),
+        (__version__, Connection("", "", 127), "gen1 could not be checked: exit code 127"),
+    ],
+    ids=["none", "another", "error", "nothing"],
+)
+def test_what_is_wrong_is_a_row(
+    monkeypatch: pytest.MonkeyPatch, version: str | None, connection: Connection, sentence: str
+) -> None:
+    """One sentence, and the fleet is not ready for want of an answer."""
+    found = rows(monkeypatch, connection, version)
+    assert found.error.startswith(sentence)
+    assert found.verdict == NO_ANSWER
+    assert connection.closed
+
+
+def test_a_machine_that_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not waited for without end."""
+
+    class Slow(Connection):
+        async def run(self, command: str) -> SimpleNamespace:
+            await asyncio.sleep(60)
+            return self.done
+
+    monkeypatch.setattr(check_fleet, "CHECK_SECONDS", 0.01)
+    assert "takes more than" in rows(monkeypatch, Slow("")).error
+
+
+def test_one_that_refuses_does_not_keep_the_others_from_their_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the order in which they were named."""
+    rows(monkeypatch, Connection('{"verdict": "ready"}'))
+    found = run_check_fleet(("refuses", "gen1"), ())
+    assert [(each.name, each.verdict, each.error, each.tip) for each in found] == [
+        ("refuses", NO_ANSWER, "refuses does not let us in", "ssh refuses"),
+        ("gen1", "ready", "", ""),
+    ]
+
+
+def test_a_name_that_is_none() -> None:
+    """Before anybody is logged in to."""
+    with pytest.raises(UsageError, match="is no machine"):
+        run_check_fleet(("gen1", "@gen2"), ())

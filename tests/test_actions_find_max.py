@@ -1,0 +1,101 @@
+"""`verify --find-max`: which bursts are made, and what the report says of the most that held."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.samples_verify import CASES
+from wstune.actions import find_max as module
+from wstune.actions.find_max import _highest, find_max
+from wstune.actions.verify import VerifyOptions
+from wstune.actions.verify_target import Security, Target
+from wstune.burst import budget
+from wstune.burst.search import Objective, Step
+from wstune.errors import InconclusiveError
+from wstune.verification import VerifyReport
+
+ROOM = budget.Room(cpus=2, nofile=20_000, available_bytes=2 << 30)
+HELD, MISSED = CASES["verify-confirmed"], CASES["verify-missed"]
+
+
+def held(connections: int, **changes: Any) -> VerifyReport:
+    return replace(HELD, connections=connections, reached=connections, open=replace(HELD.open, failed=0), **changes)
+
+
+def missed(connections: int) -> VerifyReport:
+    return replace(MISSED, connections=connections, open=replace(MISSED.open, failed=7))
+
+
+def search(
+    monkeypatch: pytest.MonkeyPatch, burst: Callable[[int], VerifyReport], options: VerifyOptions | None = None
+) -> tuple[VerifyReport, list[int]]:
+    tried: list[int] = []
+
+    def run(options: VerifyOptions, *_: object) -> VerifyReport:
+        assert options.connections is not None
+        tried.append(options.connections)
+        return burst(options.connections)
+
+    monkeypatch.setattr(module, "room_of", lambda _: ROOM)
+    monkeypatch.setattr(module, "run", run)
+    objective = Objective(upgrade_ms=1e9, canary_ms=1e9)
+    return find_max(options or VerifyOptions(), objective, lambda _: None), tried
+
+
+def test_the_most_that_held_between_what_held_and_what_broke(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Doubled until it breaks, then halved; the report is the best one's, the wall that of the least that broke."""
+    report, tried = search(monkeypatch, lambda count: held(count) if count <= 5_300 else missed(count))
+    assert tried[:4] == [1_000, 2_000, 4_000, 8_000]
+    assert 5_100 < report.reached <= 5_300
+    assert report.wall == MISSED.wall
+    least = min(count for count in tried if count > 5_300)
+    assert report.sentences[: len(tried)] == tuple(
+        f"tried {count:,}: {'held' if count <= 5_300 else '7 failed, 0 lost'}" for count in tried
+    )
+    assert report.sentences[-1].startswith(
+        f"the most that held: {report.reached:,} connections; at {least:,}: 7 failed"
+    )
+    assert MISSED.wall
+    assert report.sentences[-1].endswith(f"the wall is {MISSED.wall.name} ({MISSED.wall.side})")
+
+
+def test_n_is_the_most_that_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All held: no wall was met, and that is said."""
+    report, tried = search(monkeypatch, held, VerifyOptions(connections=3_000))
+    assert tried == [1_000, 2_000, 3_000]
+    assert report.sentences[-1] == (
+        "the most that held: 3,000 connections; the budget has room for no more than 3,000, so no wall was met"
+    )
+
+
+def test_the_budget_of_wss_is_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is tried at the most is what memory allows with TLS."""
+    there = Target("wss://192.0.2.1/", "192.0.2.1", 443, security=Security())
+    _, tried = search(monkeypatch, held, VerifyOptions(target=there))
+    assert tried[-1] == budget.limits(ROOM, both_ends=False, tls=True)["memory"]
+
+
+def test_not_even_the_first_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then there is no best, and the reason is the error."""
+    with pytest.raises(InconclusiveError, match=r"not even \d+ connections held: 7 failed, 0 lost"):
+        search(monkeypatch, missed)
+
+
+def test_an_interrupted_search_ends_with_what_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C in the third burst: no fourth."""
+    report, tried = search(monkeypatch, lambda count: held(count, interrupted=count > 2_000))
+    assert tried == [1_000, 2_000, 4_000]
+    assert report.interrupted
+
+
+def test_the_highest_in_words() -> None:
+    """Why the next one broke, and by which wall where one was found."""
+    steps = [Step(1_000, ""), Step(2_000, "3 failed, 0 lost")]
+    best = held(1_000)
+    assert _highest(steps, best, replace(missed(2_000), wall=None), 9_000) == (
+        "the most that held: 1,000 connections; at 2,000: 3 failed, 0 lost"
+    )

@@ -1,0 +1,110 @@
+"""What a burst takes of this host, whether it fits, and what its coordinator is told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wstune.actions import verify_scenario
+from wstune.burst import budget, load_guard
+from wstune.burst.ports import loopback_sources
+from wstune.burst.process import Event
+from wstune.errors import InconclusiveError
+from wstune.host import cgroup, guard, rlimits
+from wstune.host.host import Host
+from wstune.tunables import find
+
+if TYPE_CHECKING:
+    from wstune.actions.verify import Run, VerifyOptions
+
+WINDOW = 256
+"""Handshakes in flight at each generator that is opening as fast as it goes."""
+PACED_WINDOW = 16_384
+"""The same when paced: an open model does not wait for answers, but for descriptors."""
+BACKLOG = 65_535
+"""Asked of listen(); the kernel takes min(this, somaxconn)."""
+HANDSHAKE_SECONDS = 10.0
+_RESERVE_FILES = 4_096
+
+
+def room_of(host: Host) -> budget.Room:
+    """What this host has to give to a burst, read now."""
+    facts = host.facts()
+    nofile = rlimits.nofile(host.root)
+    if not isinstance(nofile, tuple):
+        raise InconclusiveError(f"the file limit cannot be read: {nofile.why}")
+    used, most = guard.file_nr()
+    watches = host.read(find("fs.epoll.max_user_watches")).value
+    ports = host.read(find("net.ipv4.ip_local_port_range")).value
+    return budget.Room(
+        cpus=facts.cpus or 1,
+        nofile=nofile[1],
+        ram_bytes=facts.ram_bytes,
+        available_bytes=facts.available_bytes,
+        cgroup_bytes=facts.cgroup_memory_headroom,
+        files_free=most - used,
+        epoll_watches=watches.number if watches else None,
+        pids_free=facts.cgroup_pids_headroom,
+        usable_ports=ports.numbers[1] - ports.numbers[0] + 1 if ports else 28_232,
+    )
+
+
+def plan(options: VerifyOptions, room: budget.Room, *, server_only: bool = False) -> tuple[budget.Budget, list[str]]:
+    """The budget of a run, and what has to be said about it. Raises InconclusiveError when it does not fit.
+
+    `server_only`: the load is made on other machines.
+    """
+    wanted = verify_scenario.wanted(options) or default_connections(options)
+    both_ends, tls = options.target.ours and not server_only, options.target.security is not None
+    try:
+        planned = budget.plan(wanted, room, options.processes, both_ends=both_ends, tls=tls)
+        if planned.fits >= wanted or options.force:
+            return planned, []
+        if options.connections is None and planned.fits >= 1:
+            return budget.plan(planned.fits, room, options.processes, both_ends=both_ends, tls=tls), [
+                f"the profile is for {wanted:,} connections; {planned.binds} here has room for {planned.fits:,}"
+            ]
+    except ValueError as error:
+        raise InconclusiveError(f"no burst fits this process: {error}", "raise nofile; see: wstune check") from None
+    ends = "with both ends on this host" if both_ends else f"at the {'server' if server_only else 'generator'}'s end"
+    fewer = f"wstune verify {options.target.name} -n {planned.fits}; or --force to try all the same"
+    if planned.binds == "fs.file-max":
+        fewer = f"sudo wstune apply {options.profile} -n {wanted}{' --role both' if both_ends else ''}; {fewer}"
+    raise InconclusiveError(
+        f"{wanted:,} connections do not fit: {planned.binds} here has room for {planned.fits:,} {ends}; "
+        "nothing was opened",
+        fewer,
+    )
+
+
+def default_connections(options: VerifyOptions) -> int:
+    """The connections that the profile is for."""
+    from wstune.actions.profile import load
+
+    return load(options.profile, profile_dirs=options.profile_dirs).variables["connections"]
+
+
+def coordinator_plan(state: Run) -> Event:
+    """What the coordinator reads: the whole of it, for one host."""
+    options, planned = state.options, state.shown.budget
+    target = options.target
+    sources = list(verify_scenario.sources(options))
+    if not sources and target.loopback:
+        sources = loopback_sources(planned.sources)
+    return {
+        "server": {"processes": planned.servers, "backlog": BACKLOG} if target.ours else None,
+        "target": [target.address, (options.port or 0) if target.ours else target.port],
+        "path": target.path,
+        "host": target.host_header,
+        **verify_scenario.told(options, planned.connections, planned.generators),
+        "sources": sources,
+        "window": PACED_WINDOW if verify_scenario.scenario_of(options).phases else WINDOW,
+        "openers": max(2, state.shown.room.cpus),
+        "timeout": HANDSHAKE_SECONDS,
+        "seed": options.seed,
+        "reserve_bytes": 0 if options.force else planned.reserve_bytes,
+        "reserve_files": 0 if options.force else _RESERVE_FILES,
+        # A server elsewhere that is on this host is another program, and is meant to be busy.
+        "others_share": 0.0 if options.force or (target.here and not target.ours) else load_guard.SHARE,
+        "cgroup_levels": cgroup.guarded(state.host.root),
+        "seconds": options.time_limit,
+    }
