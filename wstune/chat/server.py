@@ -18,13 +18,12 @@ from wstune.chat.connections import NONE, OPEN, PENDING
 from wstune.chat.opening import KEY, KEY_AT, KEY_END, Opening
 from wstune.chat.options import Options as Options
 from wstune.chat.rooms import RoomsFull
-from wstune.chat.talk import TICK
+from wstune.chat.talk import READ, TICK
 from wstune.host import guard
 from wstune.protocol import closing, frames, handshake
 
 _ACCEPT_FLAGS = os.O_NONBLOCK | os.O_CLOEXEC
 _BATCH = 512
-_READ = 65_536
 _IDLE_SWEEPS = 8
 """Sweeps over all connections within the time that they may be idle; so much later one may be noticed."""
 _TRIM_BYTES = 4 * 1024 * 1024
@@ -69,7 +68,7 @@ class Worker(Opening):
                 state = states[fd]
                 if state == OPEN and not event & 4:  # EPOLLOUT
                     try:
-                        data = read(fd, _READ)
+                        data = read(fd, READ)
                     except BlockingIOError:
                         continue
                     except OSError as error:
@@ -105,21 +104,26 @@ class Worker(Opening):
                             if (
                                 name is None
                                 or len(a2b_base64(key, strict_mode=True)) != 16
-                                or (bounded and self.full())
+                                or (bounded and not self.take_seat())
                             ):
                                 self.wait_for_request(fd, data)
                                 continue
                             join(fd, number_of(name))
-                            write(fd, head + accept_value(key) + tail)
-                            register(fd, 1)  # EPOLLIN
-                        except (ValueError, RoomsFull):
+                        except ValueError:
                             self.wait_for_request(fd, data)
                             continue
+                        except RoomsFull:
+                            self.leave_seat()
+                            self.wait_for_request(fd, data)
+                            continue
+                        states[fd] = OPEN
+                        row[0] += 1  # CONNECTIONS: before it hears of it, so that whoever is in is counted
+                        try:
+                            write(fd, head + accept_value(key) + tail)
+                            register(fd, 1)  # EPOLLIN
                         except OSError as error:
                             self.fail(fd, error)
                             continue
-                        states[fd] = OPEN
-                        row[0] += 1  # CONNECTIONS
                         row[1] += 1  # OPENED
                 elif fd == bus:
                     self.bus_ready(event)
@@ -132,6 +136,8 @@ class Worker(Opening):
                 # NONE: dropped by an earlier event of this batch
             if self.backlog or self.paused:
                 self.work()
+            if self.gone:
+                self.hear_the_gone()
             self.used = 0
             now = time.monotonic()
             if now >= next_tick or self.accept_again or self.draining:
