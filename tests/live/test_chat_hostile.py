@@ -291,6 +291,31 @@ def test_resets_in_every_state() -> None:
         assert server.total()["memory"]["buffered_bytes"] == 0
 
 
+@pytest.mark.parametrize("end", [Client.reset, Client.close])
+def test_who_speaks_and_vanishes_is_heard(end: Callable[[Client], None]) -> None:
+    """What was said before a reset counts, also when the server learns of the reset by writing to who has gone.
+
+    The worker stands still until everything is there: it then gives the first one's words to those who have gone.
+    """
+    with serve("--workers", "1", "--rate", "0") as server:
+        listener, first = Client(server), Client(server)
+        leaving = [Client(server) for _ in range(40)]
+        (pid,) = server.workers()
+        os.kill(pid, signal.SIGSTOP)
+        first.say("first")
+        for number, client in enumerate(leaving):
+            client.send(frame(TEXT, b"%d" % number) + frame(BINARY, bytes(70)) * (number % 3))
+            end(client)
+        os.kill(pid, signal.SIGCONT)
+        heard = [listener.hear() for _ in range(1 + 40 + 39)]
+        assert heard[0] == (TEXT, b"first")
+        assert sorted(int(text) for opcode, text in heard[1:] if opcode == TEXT) == list(range(40))
+        total = server.until(lambda total: total["connections"] == 2)
+        assert total["messages"] == 80
+        assert total["closed"]["reset"] + total["closed"]["eof"] == 40
+        assert total["memory"]["buffered_bytes"] == 0
+
+
 def test_a_half_closed_peer_is_no_member() -> None:
     """Who has shut its sending side has left: an end of the stream is the end of a WebSocket."""
     with serve("--workers", "1") as server, Client(server) as client:

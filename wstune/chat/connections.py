@@ -49,6 +49,7 @@ class Connections:
         leaving: of a connection that is ending, its deadline.
         tokens: of a connection that has sent of late, when its frames will be within the rate again.
         names: of a connection that gave one.
+        gone: of a connection to which nothing can be written any more, the reason; what it said is still to be read.
         held: bytes in all of these.
     """
 
@@ -67,6 +68,7 @@ class Connections:
         self.leaving: dict[int, float] = {}
         self.tokens: dict[int, float] = {}
         self.names: dict[int, bytes] = {}
+        self.gone: dict[int, int] = {}
         self.heard = array("I")  # when bytes last came, in seconds; only with a bound on idle connections
         self.held = 0
         self.epoll = select.epoll()
@@ -93,7 +95,7 @@ class Connections:
         except BlockingIOError:
             sent = 0
         except OSError as error:
-            self.fail(fd, error)
+            self.lose(fd, error)
             return
         if sent != len(data):
             self.hold(fd, data[sent:])
@@ -137,7 +139,7 @@ class Connections:
             except BlockingIOError:
                 return
             except OSError as error:
-                self.fail(fd, error)
+                self.lose(fd, error)
                 return
             del held[:sent]
             self.held -= sent
@@ -177,9 +179,23 @@ class Connections:
         self.leaving[fd] = time.monotonic() + FAREWELL_SECONDS
         self.watch(fd)
 
+    def lose(self, fd: int, error: OSError) -> None:
+        """Writing failed: the peer is gone. What a member said before it went is still there to be read, and is heard.
+
+        Only what has to wait for its turn is not: nobody waits with the words of somebody who has hung up.
+        """
+        if self.states[fd] != OPEN or fd in self.paused:
+            self.fail(fd, error)
+            return
+        self.gone.setdefault(fd, _why(error))
+        unsent = self.outbox.pop(fd, None)
+        if unsent is not None:
+            self.held -= len(unsent)
+            self.watch(fd)
+
     def fail(self, fd: int, error: OSError) -> None:
-        """Reading or writing failed: the peer is gone."""
-        self.drop(fd, s.TIMEOUT if error.errno in (errno.ETIMEDOUT, errno.EHOSTUNREACH) else s.RESET)
+        """Reading failed, too: the peer is gone."""
+        self.drop(fd, self.gone.get(fd, _why(error)))
 
     def drop(self, fd: int, reason: int) -> None:
         """End a connection in any state, at once."""
@@ -199,6 +215,8 @@ class Connections:
         state = self.states[fd]
         if state == OPEN:
             self.row[s.CONNECTIONS] -= 1
+            if self.stats.seats is not None:
+                self.stats.seats.give_back()
         if state < CLOSING:  # those that are ending are counted already
             self.row[s.FIRST_REASON + reason] += 1
 
@@ -209,6 +227,8 @@ class Connections:
             self.tokens.pop(fd, None)
         if self.names:
             self.names.pop(fd, None)
+        if self.gone:
+            self.gone.pop(fd, None)
         waiting = self.pending.pop(fd, None)
         if waiting is not None:
             self.held -= len(waiting[1])
@@ -221,3 +241,8 @@ class Connections:
             self.held -= sum(len(payload) for _, payload in said)
         if fd < len(self.heard):
             self.heard[fd] = 0
+
+
+def _why(error: OSError) -> int:
+    """The reason that an error of reading or writing is."""
+    return s.TIMEOUT if error.errno in (errno.ETIMEDOUT, errno.EHOSTUNREACH) else s.RESET

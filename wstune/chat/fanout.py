@@ -114,7 +114,7 @@ class Fanout(Connections):
             except BlockingIOError:
                 sent = 0
             except OSError as error:
-                self.fail(fd, error)
+                self.lose(fd, error)
                 continue
             if sent != size:
                 self.hold(fd, frame[sent:])

@@ -141,24 +141,31 @@ class Opening(Talk):
         if rest and self.states[fd] == OPEN:
             self.receive(fd, rest)
 
-    def full(self) -> bool:
-        """Whether there are as many connections as are allowed."""
-        here, most = self.options.worker_connections, self.options.max_connections
-        return self.row[s.CONNECTIONS] >= here > 0 or (most > 0 and self.stats.total(s.CONNECTIONS) >= most)
+    def take_seat(self) -> bool:
+        """Whether one connection more is allowed; if so it has its place, which `drop` gives back."""
+        if self.row[s.CONNECTIONS] >= self.options.worker_connections > 0:
+            return False
+        return self.stats.seats is None or self.stats.seats.take()
+
+    def leave_seat(self) -> None:
+        """Nothing came of a connection that had its place."""
+        if self.stats.seats is not None:
+            self.stats.seats.give_back()
 
     def room_for(self, request: handshake.Request) -> int:
-        """The room that a request asks for by its path. Raises HandshakeError."""
+        """The room that a request asks for by its path, and a seat in it. Raises HandshakeError."""
         name = http.room_name(request.target)
         if name is None:
             raise handshake.HandshakeError(404, "no such room: /, /chat or /rooms/NAME")
         http.check_origin(request, self.options)
         if self.draining:
             raise handshake.HandshakeError(503, "the server is going away")
-        if self.full():
+        if not self.take_seat():
             raise handshake.HandshakeError(503, "there are as many connections as are allowed")
         try:
             return self.rooms.number(name)
         except RoomsFull:
+            self.leave_seat()
             raise handshake.HandshakeError(503, "there are as many rooms as are allowed") from None
 
     def answer(self, fd: int, request: handshake.Request) -> None:

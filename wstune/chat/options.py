@@ -15,7 +15,7 @@ class Options:
     """Sizes in bytes, times in seconds; 0 of a bound means that there is none.
 
     Attributes:
-        max_connections: of all workers together; so many at once may be let in beyond it as there are other workers.
+        max_connections: of all workers together.
         worker_connections: of one worker, so that descriptors are left for whoever must be refused.
         max_rooms: of one worker.
         max_message: payload of a message.

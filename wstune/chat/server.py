@@ -18,13 +18,12 @@ from wstune.chat.connections import NONE, OPEN, PENDING
 from wstune.chat.opening import KEY, KEY_AT, KEY_END, Opening
 from wstune.chat.options import Options as Options
 from wstune.chat.rooms import RoomsFull
-from wstune.chat.talk import TICK
+from wstune.chat.talk import READ, TICK
 from wstune.host import guard
 from wstune.protocol import closing, frames, handshake
 
 _ACCEPT_FLAGS = os.O_NONBLOCK | os.O_CLOEXEC
 _BATCH = 512
-_READ = 65_536
 _IDLE_SWEEPS = 8
 """Sweeps over all connections within the time that they may be idle; so much later one may be noticed."""
 _TRIM_BYTES = 4 * 1024 * 1024
@@ -71,7 +70,7 @@ class Worker(Opening):
                 state = states[fd]
                 if state == OPEN and not event & 4:  # EPOLLOUT
                     try:
-                        data = read(fd, _READ)
+                        data = read(fd, READ)
                     except BlockingIOError:
                         continue
                     except OSError as error:
@@ -110,25 +109,26 @@ class Worker(Opening):
                             before, after, room, size = data[:key_at], data[key_end:], name, len(data)
                         key = data[key_at:key_end]
                         try:
-                            if len(a2b_base64(key, strict_mode=True)) != 16 or (bounded and self.full()):
+                            if len(a2b_base64(key, strict_mode=True)) != 16 or (bounded and not self.take_seat()):
                                 self.wait_for_request(fd, data)
                                 continue
                             enter(fd, room)
-                            write(fd, head + accept_value(key) + tail)
-                            register(fd, 1)  # EPOLLIN
-                        except (ValueError, RoomsFull):
+                        except ValueError:
                             self.wait_for_request(fd, data)
                             continue
+                        except RoomsFull:
+                            self.leave_seat()
+                            self.wait_for_request(fd, data)
+                            continue
+                        states[fd] = OPEN
+                        row[0] += 1  # CONNECTIONS: before it hears of it, so that whoever is in is counted
+                        try:
+                            write(fd, head + accept_value(key) + tail)
+                            register(fd, 1)  # EPOLLIN
                         except OSError as error:
                             self.fail(fd, error)
                             continue
-                        states[fd] = OPEN
-                        if bounded:
-                            row[0] += 1
-                            row[1] += 1
-                        else:
-                            fresh += 1
-                    row[0] += fresh  # CONNECTIONS
+                        fresh += 1
                     row[1] += fresh  # OPENED
                     fresh = 0
                 elif fd == bus:
@@ -142,6 +142,8 @@ class Worker(Opening):
                 # NONE: dropped by an earlier event of this batch
             if self.backlog or self.paused:
                 self.work()
+            if self.gone:
+                self.hear_the_gone()
             self.used = 0
             now = time.monotonic()
             if now >= next_tick or self.accept_again or self.draining:

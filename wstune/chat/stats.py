@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import mmap
 
+from wstune.chat.seats import Seats
+
 CONNECTIONS, OPENED, HANDSHAKE_FAILED, MESSAGES_IN, DELIVERED, BYTES_IN, FANOUT_NS, ACCEPT_ERRORS = range(8)
 FIRST_REASON = 8
 REASONS = (
@@ -52,12 +54,14 @@ class Stats:
 
     Attributes:
         shared: words of all workers together; [0] is when the budget of deliveries is even again (monotonic ns).
+        seats: how many more connections there may be, where there is a bound.
     """
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, max_connections: int = 0) -> None:
         self._words = memoryview(mmap.mmap(-1, (max(workers, 1) + 1) * LENGTH * 8)).cast("Q")
         self.workers = workers
         self.shared = self._words[workers * LENGTH :]
+        self.seats = Seats(max_connections) if max_connections else None
 
     def row(self, worker: int) -> memoryview:
         """One worker's words, to read and to write."""

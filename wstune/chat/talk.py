@@ -16,6 +16,7 @@ SMALL_ROOM = 64
 """Messages to at most so many count towards the budget of deliveries, but do not wait for it: who floods a large room
 must not silence the small ones."""
 TICK = 1.0
+READ = 65_536
 _RESUME_SECONDS = 0.005
 _BUS_HIGH = 4 * 1024 * 1024
 """Bytes on their way to the other workers from which on nobody may say more."""
@@ -193,6 +194,22 @@ class Talk(Fanout):
             else:
                 self.watch(fd)
 
+    def hear_the_gone(self) -> None:
+        """Read on where nothing can be written any more, until there is no more."""
+        gone, self.gone = self.gone, {}
+        for fd, reason in gone.items():
+            if self.states[fd] != OPEN:
+                continue  # it has ended since
+            try:
+                data = self.read(fd, READ)
+            except OSError:
+                data = b""
+            if data:
+                self.gone[fd] = reason
+                self.receive(fd, data)
+            else:
+                self.drop(fd, reason)
+
     def speak(self, fd: int, opcode: int, payload: bytes) -> None:
         """Give a message to everybody in the sender's room, here and at the other workers."""
         number = self.rooms.room_of(fd)
@@ -205,7 +222,7 @@ class Talk(Fanout):
 
     def patience(self) -> float:
         """How long the loop may wait for something to happen."""
-        if self.backlog:
+        if self.backlog or self.gone:
             return 0.0
         if self.paused:
             return _RESUME_SECONDS if self.blocked else 0.0

@@ -53,7 +53,7 @@ class Supervisor:
         restart: bool = False,
     ) -> None:
         self.options = options
-        self.stats = stats.Stats(workers)
+        self.stats = stats.Stats(workers, options.max_connections)
         self.presence = Presence(workers, options.max_rooms) if options.presence else None
         self._address, self._backlog, self._restart, self._shared = address, backlog, restart, given
         if given:
@@ -240,11 +240,13 @@ class Supervisor:
         if self._choked_since:
             self._choke(0.0)
         self.lost.append(pid)
+        if self._restart:
+            self._plan_restart(index, pid)  # it is dead then, and what it had is ours to give
+        if self.stats.seats is not None:
+            self.stats.seats.give_back(row[stats.CONNECTIONS])
         row[stats.CONNECTIONS] = row[stats.BUFFERED] = 0
         if self.presence is not None:
             self.presence.publish(index, b"")
-        if self._restart:
-            self._plan_restart(index, pid)
 
     def _plan_restart(self, index: int, pid: int) -> None:
         try:
