@@ -15,8 +15,9 @@ CONTENTS = pyproject.toml constraints.txt
 verify: $(VENV)/.ready
 	@$(RUN) wstune verify host $(ARGS)
 
+# What measures runs alone, the rest on every processor: tests/conftest.py says which.
 test: lint
-	@$(RUN) pytest $(ARGS)
+	@$(RUN) tests $(ARGS)
 
 # apply and rollback killed, interrupted and let fail at every step; prints how many were survived. Needs strace, netns.
 test-crash: $(VENV)/.ready-dev

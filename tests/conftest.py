@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
@@ -27,9 +28,62 @@ TESTS = Path(__file__).parent
 ROOT = TESTS.parent
 GOLDEN = TESTS / "golden"
 
+ALONE = (
+    "tests/live",
+    "tests/test_burst_coordinator.py",
+    "tests/test_burst_on_the_wire.py",
+    "tests/test_burst_opening.py",
+    "tests/test_newcomer.py",
+)
+"""What measures, or needs the whole machine: never beside other tests."""
+
+LONG = ("tests/vm", "tests/crash")
+"""What takes minutes begins first, so that no processor waits for another in the end."""
+
+
+class Part(StrEnum):
+    """The parts in which `python -m tests` runs all tests, in this order."""
+
+    COMPANY = "company"
+    ALONE = "alone"
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update", action="store_true", help="rewrite golden files and generated references")
+    parser.addoption("--part", type=Part, choices=Part, help="only tests that run beside others, or only the others")
+
+
+def _is_in(path: Path, places: tuple[str, ...]) -> bool:
+    return any(path.is_relative_to(ROOT / place) for place in places)
+
+
+def _is_left_out(path: Path, config: pytest.Config) -> bool:
+    """Whether the file is of the part that does not run."""
+    part = config.getoption("--part")
+    return part is not None and _is_in(path, ALONE) is not (part is Part.ALONE)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Files of the other part are not even read."""
+    return (collection_path.is_file() and _is_left_out(collection_path, config)) or None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of the files that the command line names, those of the other part are left out here."""
+    left_out = [item for item in items if _is_left_out(item.path, config)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+    if config.getoption("--part") is Part.COMPANY:
+        items.sort(key=lambda item: not _is_in(item.path, LONG))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What a test has told by `record_property("told", text)`, wherever it ran."""
+    for report in terminalreporter.getreports("passed"):
+        for name, text in report.user_properties:
+            if name == "told" and report.when == "call":
+                terminalreporter.write_line(text)
 
 
 def _runs(*command: str) -> bool:

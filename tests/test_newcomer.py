@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
 from tests import exports
-from tests.conftest import ROOT, need
+from tests.conftest import ROOT
 
 RIGHT = {
     "wstune check -n 100k": "0,1",
@@ -42,12 +41,10 @@ def test_the_tutorial_has_its_lines() -> None:
 
 @pytest.mark.slow
 @pytest.mark.root
+@pytest.mark.debootstrap
 @pytest.mark.timeout(1500)
 def test_it_works_to_the_end(tmp_path: Path) -> None:
     """Every line ends as it should: with the network to install, then in a network of its own. Two minutes and more."""
-    if "WSTUNE_NEWCOMER" not in os.environ:
-        pytest.skip("it installs a Debian, which all tests together have no time left for: WSTUNE_NEWCOMER=1 runs it")
-    need("debootstrap")
     root = tmp_path / "debian"
     lines = commands(TUTORIAL)
     installed = lines.index("wstune --version") + 1

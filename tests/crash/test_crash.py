@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -45,23 +45,25 @@ def run(program: str, work: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def test_killed_at_every_step_rollback_brings_back_the_state_before(
-    work: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def tell(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Say it in the summary of the run, in whichever process this test is."""
+    return lambda text: record_property("told", text.rstrip())
+
+
+def test_killed_at_every_step_rollback_brings_back_the_state_before(work: Path, tell: Callable[[str], None]) -> None:
     """SIGKILL at each system call that changes something, of apply and of rollback: over 100 of them."""
     text = run("kill", work)
-    with capsys.disabled():
-        sys.stdout.write("\n" + text)
+    tell(text)
     found = re.search(r"survived all (\d+)", text)
     assert found
     assert int(found[1]) > 100
 
 
-def test_failing_at_every_step_everything_is_undone_or_can_be(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_failing_at_every_step_everything_is_undone_or_can_be(work: Path, tell: Callable[[str], None]) -> None:
     """ENOSPC, EIO, EROFS, EACCES, EINVAL, once and from then on: exit 4 with all undone, or rollback completes it."""
     text = run("fail", work)
-    with capsys.disabled():
-        sys.stdout.write("\n" + text)
+    tell(text)
     assert re.search(r"apply: \d+ failures injected: .*with exit 4", text)
 
 
