@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wstune.cli import options
-from wstune.cli.output import check_writable, print_error, wants_color, write_report
+from wstune.cli.output import check_writable, print_error, wants_color, write_outcome, write_report
 from wstune.model import Role
 
 if TYPE_CHECKING:
@@ -198,7 +198,10 @@ class _Shown:
             text = self._json(code, dry_run, applied, after, not_restarted)
         else:
             text = self._terminal(dry_run, applied, after)
-        write_report(text, self._output)
+        if applied is not None and applied.txn:
+            write_outcome(text, self._output, f"transaction {applied.txn} was applied all the same")
+        else:
+            write_report(text, self._output)
 
     def _terminal(self, dry_run: bool, applied: Applied | None, after: CheckReport | None) -> str:
         from wstune.actions.apply import remaining
