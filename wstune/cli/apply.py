@@ -71,6 +71,9 @@ def apply(
     Shows the plan and asks. Nothing is lowered unless --allow-lower is given; each change is in the journal before
     it is made, and if one that matters fails all are taken back. A whole fleet is changed by what configures it
     already: `wstune export PROFILE --format ansible`.
+
+    Exit codes: 0 applied, or nothing to do; 1 applied, but the service of --restart did not start; 4 failed or
+    interrupted, and all was put back; 5 not all could be put back.
     """
     started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     check_writable(output)
