@@ -8,7 +8,7 @@ import pytest
 
 from tests.trees import plant
 from tests.tuning_scene import make_host
-from wstune.actions.overrides import image_unit_bounds, login_bounds, with_overrides
+from wstune.actions.overrides import login_bounds, unit_bounds, with_overrides
 from wstune.model import FileChange
 from wstune.tuning.plan_files import Bounds
 
@@ -95,10 +95,10 @@ def test_of_a_user_whose_groups_are_not_known_nothing_is_sure(tmp_path: Path) ->
 def test_what_holds_for_a_service_of_an_image(tmp_path: Path) -> None:
     """By its own file and its drop-ins, also where it has no file yet; so that nothing of it is lowered."""
     image = str(tmp_path)
-    assert image_unit_bounds(image, "chat.service", 1048576).floor == SYSTEMD
+    assert unit_bounds(image, "chat.service", 1048576).floor == SYSTEMD
     plant(tmp_path, {"etc/systemd/system/chat.service.d/50-wstune.conf": "[Service]\nLimitNOFILE=70000\n"})
-    assert image_unit_bounds(image, "chat.service", 1048576).sure == (70000, 70000)
+    assert unit_bounds(image, "chat.service", 1048576).sure == (70000, 70000)
     plant(tmp_path, {"usr/lib/systemd/system/web.service": "[Service]\nLimitNOFILE=900000\n"})
-    assert image_unit_bounds(image, "web.service", 1048576).floor == (900000, 900000)
+    assert unit_bounds(image, "web.service", 1048576).floor == (900000, 900000)
     plant(tmp_path, {"usr/lib/systemd/system/db.service": "[Service]\nLimitNOFILE=infinity\n"})
-    assert image_unit_bounds(image, "db.service", 1048576).floor == (1048576, 1048576)
+    assert unit_bounds(image, "db.service", 1048576).floor == (1048576, 1048576)

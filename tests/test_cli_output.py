@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from wstune.cli.output import check_writable, plain, print_error, wants_color, write_report
+from wstune.cli.output import check_writable, plain, print_error, wants_color, write_outcome, write_report
 from wstune.errors import UsageError
 
 
@@ -123,3 +123,9 @@ def test_a_reader_that_goes_away_changes_nothing() -> None:
     assert child.stderr.read() == b""
     child.stderr.close()
     assert child.wait() == 1
+
+
+def test_what_was_done_is_told_where_its_report_cannot_be_written() -> None:
+    """A disk that is full makes nothing undone."""
+    with pytest.raises(UsageError, match=r"cannot write /dev/full: .*; transaction 1 was applied all the same"):
+        write_outcome("text", "/dev/full", "transaction 1 was applied all the same")

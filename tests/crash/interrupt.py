@@ -53,6 +53,8 @@ def interrupt_everywhere(
 
 
 def main() -> int:
+    # What is started in the background of a script ignores Ctrl-C, and so would each wstune here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     stage, every = Stage(Path(sys.argv[1])), "--all" in sys.argv
     try:
         apply = interrupt_everywhere(stage, stage.apply_arguments(), stage.reset_journal, every=every)

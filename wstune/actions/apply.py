@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from wstune.actions.check import run_check
-from wstune.actions.overrides import image_unit_bounds, login_bounds, with_overrides
+from wstune.actions.overrides import login_bounds, unit_bounds, with_overrides
 from wstune.actions.place import here
 from wstune.errors import ApplyError, PrivilegeError, RollbackError, UsageError
 from wstune.host import kernel, live_limits, own_files, rlimits, systemd, trust, units, users
@@ -22,7 +22,7 @@ from wstune.tuning.journal import DEFAULT_STATE, Journal
 from wstune.tuning.lock import locked, require_free
 from wstune.tuning.persist import LIMITS_FILE, SYSCTL_FILE, UNIT_FILE, Machine, valid_name
 from wstune.tuning.plan import Circumstances, Process, is_outside, plan
-from wstune.tuning.plan_files import Bounds, Present, nr_open_after, with_claims, with_limit_file, with_sysctl_file
+from wstune.tuning.plan_files import Present, nr_open_after, with_claims, with_limit_file, with_sysctl_file
 from wstune.tuning.rollback import cut_short
 
 SHARD = "or spread the connections over more processes, which needs no privilege: wstune check says how many"
@@ -95,7 +95,7 @@ def prepare(options: ApplyOptions, host: Host) -> Prepared:
         drawn = with_limit_file(drawn, report.findings, "limits", options.user, present(LIMITS_FILE), machine, bounds)
     if options.unit is not None:
         unit = units.full_name(options.unit)
-        bounds = _unit_bounds(options, unit, nr_open)
+        bounds = unit_bounds(options.etc_root, unit, nr_open)
         file = present(UNIT_FILE.format(unit=unit))
         drawn = with_limit_file(drawn, report.findings, "unit", unit, file, machine, bounds)
     if options.restart:
@@ -300,20 +300,6 @@ def _about_restart(unit: str, drawn: Plan) -> str:
     if drawn.empty:
         return f"nothing is to be changed, so {unit} is not restarted: systemctl restart {unit}"
     return f"when all is done, {unit} is restarted: its connections are lost"
-
-
-def _unit_bounds(options: ApplyOptions, unit: str, nr_open: int | None) -> Bounds:
-    if options.etc_root != "/":
-        return image_unit_bounds(options.etc_root, unit, nr_open)
-    if not systemd.running():
-        raise UsageError("systemd does not run here, so there are no units", "name a process with --pid")
-    try:
-        limits = systemd.unit_limits(unit)
-    except OSError as error:
-        raise UsageError(words(error)) from error
-    if limits is None:
-        raise UsageError(f"there is no unit {unit} here", "systemctl list-units --type=service lists them")
-    return Bounds(nr_open, limits, limits)
 
 
 def _text(path: str) -> str | None:

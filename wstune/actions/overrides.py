@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from wstune.host.files import Root
+from wstune.errors import UsageError
+from wstune.host import systemd
+from wstune.host.files import Root, words
 from wstune.host.host import Host
 from wstune.host.logins import limit_files, limits_of_process, login
 from wstune.host.sysctl_files import sysctl_files
@@ -46,13 +48,26 @@ def login_bounds(host: Host, user: str, etc_root: str, nr_open: int | None) -> B
     return Bounds(nr_open, limits, limits if sure else (0, 0))
 
 
-def image_unit_bounds(etc_root: str, unit: str, nr_open: int | None) -> Bounds:
-    """What holds for a line of a service in an image, by its files: its systemd does not run."""
-    root = Root(etc_root)
-    found = unit_files(root, unit)
-    files = found.files if found else drop_ins(root, unit)
-    written, _ = written_limits(unit, files, manager_files(root), Machine(nr_open))
-    limits = written.nofile_soft or 0, written.nofile_hard or 0
+def unit_bounds(etc_root: str, unit: str, nr_open: int | None) -> Bounds:
+    """What holds for a line of a service, by systemd; in an image, whose systemd does not run, by its files.
+
+    Raises UsageError where there is no systemd, or no such unit.
+    """
+    if etc_root != "/":
+        root = Root(etc_root)
+        found = unit_files(root, unit)
+        files = found.files if found else drop_ins(root, unit)
+        written, _ = written_limits(unit, files, manager_files(root), Machine(nr_open))
+        limits: tuple[int, int] | None = (written.nofile_soft or 0, written.nofile_hard or 0)
+    elif not systemd.running():
+        raise UsageError("systemd does not run here, so there are no units", "name a process with --pid")
+    else:
+        try:
+            limits = systemd.unit_limits(unit)
+        except OSError as error:
+            raise UsageError(words(error)) from error
+    if limits is None:
+        raise UsageError(f"there is no unit {unit} here", "systemctl list-units --type=service lists them")
     return Bounds(nr_open, limits, limits)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wstune.cli import options
-from wstune.cli.output import check_writable, print_error, wants_color, write_report
+from wstune.cli.output import check_writable, print_error, wants_color, write_outcome, write_report
 from wstune.model import Role
 
 if TYPE_CHECKING:
@@ -71,6 +71,9 @@ def apply(
     Shows the plan and asks. Nothing is lowered unless --allow-lower is given; each change is in the journal before
     it is made, and if one that matters fails all are taken back. A whole fleet is changed by what configures it
     already: `wstune export PROFILE --format ansible`.
+
+    Exit codes: 0 applied, or nothing to do; 1 applied, but the service of --restart did not start; 4 failed or
+    interrupted, and all was put back; 5 not all could be put back.
     """
     started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     check_writable(output)
@@ -198,7 +201,10 @@ class _Shown:
             text = self._json(code, dry_run, applied, after, not_restarted)
         else:
             text = self._terminal(dry_run, applied, after)
-        write_report(text, self._output)
+        if applied is not None and applied.txn:
+            write_outcome(text, self._output, f"transaction {applied.txn} was applied all the same")
+        else:
+            write_report(text, self._output)
 
     def _terminal(self, dry_run: bool, applied: Applied | None, after: CheckReport | None) -> str:
         from wstune.actions.apply import remaining

@@ -80,6 +80,14 @@ def check_writable(file: str | None) -> None:
     raise UsageError(f"cannot write {file}: {reason}", "give -o a file in a directory that you may write")
 
 
+def write_outcome(text: str, file: str | None, outcome: str) -> None:
+    """Write the report of something that was done; raise UsageError, with what was done, when it cannot be written."""
+    try:
+        write_report(text, file)
+    except UsageError as error:
+        raise UsageError(f"{error}; {outcome}", "wstune history tells what was done") from error
+
+
 def close_quietly(code: int) -> int:
     """Flush stdout before the interpreter does, so that a reader that went away costs no traceback."""
     try:

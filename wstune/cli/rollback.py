@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wstune.cli import options
-from wstune.cli.output import check_writable, wants_color, write_report
+from wstune.cli.output import check_writable, wants_color, write_outcome
 
 if TYPE_CHECKING:
     from wstune.tuning.undo import Undone
@@ -41,6 +41,7 @@ def rollback(
 
     host = Host()
     undone = run_rollback(host, txn=txn, force=force, state_dir=state_dir)
+    outcome = f"transaction {undone.txn} was {'taken back' if undone.complete else 'taken back in part'} all the same"
     code = 0 if undone.complete else RollbackError.exit_code
     if format_ is options.Format.JSON:
         from wstune.report.json import Head, dumps
@@ -48,13 +49,13 @@ def rollback(
 
         head = Head("rollback", started, host.facts().boot_id, tuple(sys.argv[1:]), code)
         outcomes = {heading: acts for (heading, _), acts in _parts(undone).items()}
-        write_report(dumps(rollback_document(undone.txn, outcomes, undone.complete, head)), output)
+        write_outcome(dumps(rollback_document(undone.txn, outcomes, undone.complete, head)), output, outcome)
         return code
     from wstune.report.terminal_plan import rolled_back_text
 
     parts = [(words, acts) for (_, words), acts in _parts(undone).items()]
     color = output is None and wants_color(sys.stdout)
-    write_report(rolled_back_text(undone.txn, parts, undone.complete, color=color), output)
+    write_outcome(rolled_back_text(undone.txn, parts, undone.complete, color=color), output, outcome)
     if undone.drifted:
         sys.stderr.write(f"TIP   wstune rollback {undone.txn} --force overwrites what somebody else has changed\n")
     return code
