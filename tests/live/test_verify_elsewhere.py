@@ -51,6 +51,20 @@ def test_ipv6() -> None:
     assert report["verdict"] == "confirmed", report["sentences"]
 
 
+def test_a_server_elsewhere_gets_what_is_owed_and_asked_for() -> None:
+    """Everybody is pinged and closed with the closing handshake, nobody is spoken to; unless it is told otherwise."""
+    with serve("--workers", "1") as server:
+        plain = verify(server.url(), "-n", "60", "--hold", "0")
+        closed = server.until(lambda figures: figures["connections"] == 0)["closed"]
+        told = verify(server.url(), "-n", "60", "--hold", "0", "--fanout", "2", "--close", "rst")
+        reset = server.until(lambda figures: figures["connections"] == 0)["closed"]
+    assert (plain["verdict"], plain["fanout"]) == ("confirmed", None)
+    assert (plain["pings"]["answered"], plain["close"]["sample"], plain["close"]["graceful"]) == (60, 60, 60)
+    assert (closed["closed"], closed["reset"]) == (60, 0)
+    assert (told["fanout"]["messages"], told["fanout"]["delivered"]) == (2, 120)
+    assert (reset["closed"], reset["reset"]) == (60, 60)
+
+
 LINK = """
 ip link set lo up
 ip link add one type veth peer name two
