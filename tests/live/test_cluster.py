@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, need
-from tests.live.fleet import PYTHON, Dask, Net, finish, net, opened, refused, run
+from tests.live.fleet import PYTHON, Dask, Net, finish, hears_of_loss, net, opened, refused, run
 from tests.live.namespace import wait_until
 from tests.selfsigned import pair
 
@@ -113,15 +113,18 @@ def worker_of(inside: Net, host: str) -> int:
 
 def test_the_network_of_one_machine_is_cut_in_the_hold(dask: Dask, inside: Net) -> None:
     """Its share is lost, the generator's side is named, and the two others are as they were."""
-    process = dask.verify("host", "-n", "3000", "--hold", "12")
+    process = dask.verify("host", "-n", "3000", "--hold", "12", "-v")
     opened(inside, "gen2", 1000)
     opened(inside, "srv", 3000)
     assert wait_until(lambda: False, 2) is False  # into the hold: pings and the fan-out are over
     inside.link("gen2", "down")
     try:
-        code, report = finish(process, 60)
+        hears_of_loss(process, "gen2")
     finally:
-        inside.link("gen2", "up")
+        inside.link(
+            "gen2", "up"
+        )  # as soon as may be: the longer it is down, the longer TCP waits before it tries again
+    code, report = finish(process, 60)
     assert (code, report["verdict"]) == (3, "inconclusive")
     assert (report["wall"]["name"], report["wall"]["side"]) == ("machine-lost", "generator")
     assert "gen2: it has said nothing for 5 s" in report["wall"]["evidence"]
@@ -135,13 +138,16 @@ def test_the_network_of_one_machine_is_cut_in_the_hold(dask: Dask, inside: Net) 
 
 def test_the_network_of_one_machine_is_cut_while_opening(dask: Dask, inside: Net) -> None:
     """What it had still to open is missing too: its share is counted in the phase in which it was lost."""
-    process = dask.verify("host", "-n", "3000", "--rate", "500", "--hold", "0")
+    process = dask.verify("host", "-n", "3000", "--rate", "500", "--hold", "0", "-v")
     opened(inside, "gen2", 400)
     inside.link("gen2", "down")
     try:
-        code, report = finish(process, 60)
+        hears_of_loss(process, "gen2")
     finally:
-        inside.link("gen2", "up")
+        inside.link(
+            "gen2", "up"
+        )  # as soon as may be: the longer it is down, the longer TCP waits before it tries again
+    code, report = finish(process, 60)
     assert (code, report["wall"]["name"], report["wall"]["side"]) == (3, "machine-lost", "generator")
     gone = report["machines"][1]
     assert 100 <= gone["lost"] < 1000
