@@ -55,7 +55,10 @@ def test_several_servers_are_several_places() -> None:
 def test_every_address_of_a_name_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     """A name is resolved once; of two families the one that answers, all its addresses."""
 
+    asked: list[str] = []
+
     def resolve(host: str, port: int, **_: object) -> list[tuple[Any, ...]]:
+        asked.append(host)
         v6 = [(socket.AF_INET6, socket.SOCK_STREAM, 6, "", (address, port, 0, 0)) for address in ("::1",)]
         v4 = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in ("127.0.0.1", "127.0.0.2")]
         return v6 + v4
@@ -65,6 +68,7 @@ def test_every_address_of_a_name_is_used(monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.setattr(socket, "getaddrinfo", resolve)
         target = target_of(f"ws://many.example:{port}/")
     assert [place.server for place in target.places] == [("127.0.0.1", port), ("127.0.0.2", port)]
+    assert asked == ["many.example"]
 
 
 def test_the_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

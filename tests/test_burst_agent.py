@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ import distributed
 import pytest
 
 from wstune.burst import agent
+from wstune.host.host import Host
 
 
 def test_the_check_tells_room_limits_and_place() -> None:
@@ -45,3 +47,15 @@ def test_a_run_starts_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_command_for_a_run_that_is_over_does_nothing() -> None:
     """The head may speak while the task ends."""
     agent.command(f"none-{os.getpid()}", {"do": "status"})
+
+
+def test_the_head_gets_an_answer_to_what_it_asks() -> None:
+    """Where things stand is asked for by the task itself, every second, for its records; that answer stays there."""
+    told: list[dict[str, object]] = []
+    worker = SimpleNamespace(log_event=lambda _, event: told.append(json.loads(event["text"])))
+    relay = agent._Relay(worker, "key", "run", "topic")
+    relay._pass_on({"event": "status", "open": 5, "asked": False}, Host(), {})
+    assert told == []
+    assert relay._progress["open"] == 5
+    relay._pass_on({"event": "status", "open": 6, "asked": True}, Host(), {})
+    assert [(event["event"], event["open"]) for event in told] == [("status", 6)]

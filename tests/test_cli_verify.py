@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
@@ -17,10 +18,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import ROOT
-from wstune.actions.verify import Progress
+from tests.samples_verify import CASES as SAMPLES
+from wstune.actions.verify import Progress, VerifyOptions
 from wstune.cli import live, verify_options
 from wstune.cli.main import run
 from wstune.errors import UsageError
+from wstune.verification import VerifyReport
 
 COMMAND = [sys.executable, "-m", "wstune", "verify", "host"]
 
@@ -91,6 +94,41 @@ def test_bad_input(arguments: list[str], sentence: str, capsys: pytest.CaptureFi
     assert error.startswith("ERROR ")
     assert sentence in error
     assert tip.startswith("TIP   ")
+
+
+class Terminal(io.StringIO):
+    """Somebody who sits there and types this."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("answer", ["", "\n", "n\n", "no\n", "yes please\n"])
+def test_load_on_somebody_elses_address_has_to_be_meant(
+    answer: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is asked first; whatever is not yes is no, and nothing is opened."""
+    monkeypatch.setattr("sys.stdin", Terminal(answer))
+    assert run(["verify", "ws://192.0.2.1:3000/", "-n", "5"]) == 2
+    assert "192.0.2.1 is not this host's. Open connections to it? [y/N] " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("extra", [[], ["--yes"], ["--rate", "50"]], ids=["asked", "told", "with a rate"])
+def test_whoever_means_it_gets_a_burst_of_bounded_rate(extra: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """1,000 a second unless it is told; nothing of it to one's own host, which is not asked about either."""
+    chosen: list[VerifyOptions] = []
+
+    def burst(options: VerifyOptions, *_: object) -> VerifyReport:
+        chosen.append(options)
+        return SAMPLES["verify-confirmed"]
+
+    monkeypatch.setattr("wstune.actions.verify.run", burst)
+    monkeypatch.setattr("sys.stdin", Terminal("y\n"))
+    assert run(["verify", "ws://192.0.2.1:3000/", "-n", "500", "-q", *extra]) == 0
+    assert chosen[0].phases == ((50.0, 50.0, 500) if "--rate" in extra else (1000.0, 1000.0, 500),)
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    assert run(["verify", "ws://127.0.0.1:3000/", "-n", "500", "-q"]) == 0
+    assert chosen[1].phases == ()
 
 
 @pytest.mark.parametrize(

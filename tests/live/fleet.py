@@ -166,6 +166,13 @@ def refused(process: subprocess.Popen[str], seconds: float = 90) -> tuple[int, s
     return process.returncode, err
 
 
+def hears_of_loss(process: subprocess.Popen[str], host: str) -> None:
+    """Wait until a burst that was started with -v says that this machine is lost."""
+    assert process.stderr is not None
+    said = iter(process.stderr.readline, "")
+    assert any(f"; {host} " in line and "lost: " in line.partition(f"; {host} ")[2].partition(";")[0] for line in said)
+
+
 def opened(inside: Net, host: str, most: int, seconds: float = 60) -> None:
     """Wait until that host has so many connections."""
     assert wait_until(lambda: inside.in_use(host) >= most, seconds), inside.in_use(host)

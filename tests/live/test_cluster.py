@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, need
-from tests.live.fleet import Dask, Net, finish, net, opened, refused, run
+from tests.live.fleet import PYTHON, Dask, Net, finish, hears_of_loss, net, opened, refused, run
 from tests.live.namespace import wait_until
+from tests.selfsigned import pair
 
 pytestmark = [
     pytest.mark.live,
@@ -112,15 +113,18 @@ def worker_of(inside: Net, host: str) -> int:
 
 def test_the_network_of_one_machine_is_cut_in_the_hold(dask: Dask, inside: Net) -> None:
     """Its share is lost, the generator's side is named, and the two others are as they were."""
-    process = dask.verify("host", "-n", "3000", "--hold", "12")
+    process = dask.verify("host", "-n", "3000", "--hold", "12", "-v")
     opened(inside, "gen2", 1000)
     opened(inside, "srv", 3000)
     assert wait_until(lambda: False, 2) is False  # into the hold: pings and the fan-out are over
     inside.link("gen2", "down")
     try:
-        code, report = finish(process, 60)
+        hears_of_loss(process, "gen2")
     finally:
-        inside.link("gen2", "up")
+        inside.link(
+            "gen2", "up"
+        )  # as soon as may be: the longer it is down, the longer TCP waits before it tries again
+    code, report = finish(process, 60)
     assert (code, report["verdict"]) == (3, "inconclusive")
     assert (report["wall"]["name"], report["wall"]["side"]) == ("machine-lost", "generator")
     assert "gen2: it has said nothing for 5 s" in report["wall"]["evidence"]
@@ -130,6 +134,65 @@ def test_the_network_of_one_machine_is_cut_in_the_hold(dask: Dask, inside: Net) 
         0
     ].items()
     assert wait_until(lambda: no_coordinator(inside, "gen2"), 45)
+
+
+def test_the_network_of_one_machine_is_cut_while_opening(dask: Dask, inside: Net) -> None:
+    """What it had still to open is missing too: its share is counted in the phase in which it was lost."""
+    process = dask.verify("host", "-n", "3000", "--rate", "500", "--hold", "0", "-v")
+    opened(inside, "gen2", 400)
+    inside.link("gen2", "down")
+    try:
+        hears_of_loss(process, "gen2")
+    finally:
+        inside.link(
+            "gen2", "up"
+        )  # as soon as may be: the longer it is down, the longer TCP waits before it tries again
+    code, report = finish(process, 60)
+    assert (code, report["wall"]["name"], report["wall"]["side"]) == (3, "machine-lost", "generator")
+    gone = report["machines"][1]
+    assert 100 <= gone["lost"] < 1000
+    assert gone["lost"] == report["held"]["lost"]
+    told = {(error["phase"], error["errno"]): error["count"] for error in report["errors"]}
+    assert told == {("open", "MACHINE-LOST"): 1000 - gone["failed"]}
+    assert [row["opened"] for row in report["machines"]][::2] == [1000, 1000]
+    assert wait_until(lambda: no_coordinator(inside, "gen2"), 45)
+
+
+SCENARIO = """\
+schema = 1
+sources = ["10.77.0.11", "10.77.0.12", "10.77.0.13"]
+[[session]]
+steps = [
+  { connect = "/rooms/{number}" },
+  { send = "I am {number}" },
+  { expect = "I am {number}" },
+]
+"""
+
+
+def test_a_scenario_over_tls_from_all_machines(dask: Dask, inside: Net, tmp_path: Path) -> None:
+    """Each machine comes from its own of the scenario's addresses, trusts the file of authorities that is only here,
+    and has numbers of its own; the server tells what it has seen."""
+    cert, key = pair(tmp_path, inside.address("srv"))
+    file = tmp_path / "burst.toml"
+    file.write_text(SCENARIO)
+    serve = ["wstune", "serve", "--bind", inside.address("srv"), "--workers", "2", "--cert", cert, "--key", key]
+    with (tmp_path / "log").open("w") as log:
+        server = inside.start("srv", *PYTHON, *serve, "--expose-metrics", "--access-log", stderr=log)
+    assert wait_until(lambda: inside.in_use("srv") > 0, 20)
+    url = f"wss://{inside.address('srv')}:3000/"
+    code, report = finish(dask.verify(url, "--ca", cert, "--scenario", str(file), "-n", "300", "--hold", "0"))
+    server.terminate()
+    server.wait()
+    assert code == 0, report["sentences"]
+    assert [row["opened"] for row in report["machines"]] == [100] * 3
+    assert (report["scenario"]["said"], report["scenario"]["heard"]) == (300, 300)
+    assert report["counters"]["server.opened"] == 300
+    assert not any("is not known here" in sentence for sentence in report["sentences"])
+    lines = [line.split() for line in (tmp_path / "log").read_text().splitlines() if " 101" in line]
+    assert len({word for line in lines for word in line if word.startswith("/rooms/")}) == 300
+    for host in GENERATORS:
+        assert sum(any(inside.address(host) in word for word in line) for line in lines) == 100
 
 
 def test_one_percent_of_loss_is_no_wall(dask: Dask, inside: Net) -> None:

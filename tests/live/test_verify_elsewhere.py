@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +15,7 @@ from websockets.sync.server import ServerConnection
 from websockets.sync.server import serve as serve_websockets
 from websockets.typing import Subprotocol
 
+from tests.conftest import ROOT, need
 from tests.live.chat import serve
 from tests.live.elsewhere import errors, verify
 from tests.selfsigned import pair
@@ -32,6 +36,8 @@ def test_several_servers() -> None:
         opened = one.total()["opened"], other.total()["opened"]
     assert report["verdict"] == "confirmed"
     assert opened == (100, 100)
+    assert report["counters"]["server.opened"] == 200
+    assert any("2 of 2 servers are wstune" in sentence for sentence in report["sentences"])
 
 
 def test_ipv6() -> None:
@@ -43,6 +49,48 @@ def test_ipv6() -> None:
     with serve("--bind", "::1", "--workers", "1") as server:
         report = verify(f"ws://[::1]:{server.port}/chat", "--source", "::1", "-n", "100", "--hold", "0")
     assert report["verdict"] == "confirmed", report["sentences"]
+
+
+def test_a_server_elsewhere_gets_what_is_owed_and_asked_for() -> None:
+    """Everybody is pinged and closed with the closing handshake, nobody is spoken to; unless it is told otherwise."""
+    with serve("--workers", "1") as server:
+        plain = verify(server.url(), "-n", "60", "--hold", "0")
+        closed = server.until(lambda figures: figures["connections"] == 0)["closed"]
+        told = verify(server.url(), "-n", "60", "--hold", "0", "--fanout", "2", "--close", "rst")
+        reset = server.until(lambda figures: figures["connections"] == 0)["closed"]
+    assert (plain["verdict"], plain["fanout"]) == ("confirmed", None)
+    assert (plain["pings"]["answered"], plain["close"]["sample"], plain["close"]["graceful"]) == (60, 60, 60)
+    assert (closed["closed"], closed["reset"]) == (60, 0)
+    assert (told["fanout"]["messages"], told["fanout"]["delivered"]) == (2, 120)
+    assert (reset["closed"], reset["reset"]) == (60, 60)
+
+
+LINK = """
+ip link set lo up
+ip link add one type veth peer name two
+ip link set two up
+ip link set one up
+ip addr add fe80::77/64 dev one nodad
+exec "$@"
+"""
+
+
+@pytest.mark.netns
+def test_an_address_of_one_link() -> None:
+    """ws://[fe80::77%25one]: connected to on that interface, known as this host's, asked for its /stats there."""
+    need("iproute2")
+    program = (
+        "import json, sys; from tests.live.chat import serve; from tests.live.elsewhere import verify\n"
+        "with serve('--bind', '::', '--workers', '1', '--expose-metrics') as server:\n"
+        "    where = f'ws://[fe80::77%25one]:{server.port}/chat'\n"
+        "    json.dump(verify(where, '--source', 'fe80::77%one', '-n', '50', '--hold', '0'), sys.stdout)\n"
+    )
+    command = ["unshare", "-Urn", "sh", "-ec", LINK, "sh", sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["verdict"] == "confirmed", report["sentences"]
+    assert report["counters"]["server.opened"] == 50
 
 
 @contextmanager

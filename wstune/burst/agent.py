@@ -182,7 +182,8 @@ class _Relay:
         match event["event"]:
             case "progress" | "status":
                 self._progress = {**event, "event": "progress"}
-                return
+                if not event.get("asked"):
+                    return
             case "ready":
                 self._pids = event["server_pids"]
                 event["slab"] = memory.socket_slab_bytes(host.root)

@@ -208,9 +208,9 @@ class Coordinator:
 
     # Using.
 
-    def do_status(self) -> None:
-        """Where things stand."""
-        self.tell("status", **self.progress(), server=self.tree.server_figures())
+    def do_status(self, asked: bool = False) -> None:
+        """Where things stand. `asked`: by the head of a cluster, and not by whoever passes its words on."""
+        self.tell("status", **self.progress(), server=self.tree.server_figures(), asked=asked)
 
     def do_ping(self, seconds: float) -> None:
         """PING every connection, a few generators at a time (a million answers at once would only queue).
