@@ -20,10 +20,10 @@ GOES_ON = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_
 
 
 def processes(part: Part, cpus: int) -> list[str]:
-    """The options that give each processor a process; one is handed a test at a time, for some take minutes."""
+    """One more than there are processors, for many tests wait; each is handed one at a time, for some take minutes."""
     if part is Part.ALONE or cpus == 1:
         return []
-    return ["-n", str(cpus), "--dist", "load", "--maxschedchunk", "1"]
+    return ["-n", str(cpus + 1), "--dist", "load", "--maxschedchunk", "1"]
 
 
 def exit_code(codes: list[int]) -> int:

@@ -37,6 +37,14 @@ ALONE = (
 )
 """What measures, or needs the whole machine: never beside other tests."""
 
+COMPANY = (
+    "tests/live/test_chat_browser.py",
+    "tests/live/test_chat_clients.py",
+    "tests/live/test_chat_serve.py",
+    "tests/live/test_walls_of_servers.py",
+)
+"""Of those, what measures nothing, and mostly waits."""
+
 LONG = ("tests/vm", "tests/crash")
 """What takes minutes begins first, so that no processor waits for another in the end."""
 
@@ -60,7 +68,8 @@ def _is_in(path: Path, places: tuple[str, ...]) -> bool:
 def _is_left_out(path: Path, config: pytest.Config) -> bool:
     """Whether the file is of the part that does not run."""
     part = config.getoption("--part")
-    return part is not None and _is_in(path, ALONE) is not (part is Part.ALONE)
+    alone = _is_in(path, ALONE) and not _is_in(path, COMPANY)
+    return part is not None and alone is not (part is Part.ALONE)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -48,12 +48,12 @@ def test_the_most_that_hold_is_found(inside: Namespace) -> None:
 
 
 def test_a_guard_stops_the_search(inside: Namespace) -> None:
-    """At 500 a second and 5 s for each try, 1,000 hold and 4,000 do not: the guard is named, and the search ends."""
-    arguments = ["-n", "4000", "--hold", "0", "--rate", "500", "--time-limit", "5s", "--slo", "60s"]
+    """At 1,000 a second and 2 s for each try, 1,000 hold and 4,000 do not: the guard is named, and the search ends."""
+    arguments = ["-n", "4000", "--hold", "0", "--rate", "1000", "--time-limit", "2s", "--slo", "60s"]
     _, report = finish(start(inside, "host", "--find-max", *arguments), 110)
     assert 1000 <= report["reached"] < 4000
     assert (report["wall"]["name"], report["wall"]["side"]) == ("time-limit", "host")
-    assert "5.0 s were over" in report["wall"]["evidence"]
+    assert "2.0 s were over" in report["wall"]["evidence"]
     assert "the wall is time-limit (host)" in report["sentences"][-1]
 
 
