@@ -95,6 +95,22 @@ def test_a_paced_run() -> None:
     assert found["count"] == COUNT
 
 
+def test_a_close_in_the_middle_of_opening_is_the_end_of_it() -> None:
+    """Generators whose turn to open had not come do not begin after it."""
+    one = {"processes": 1, "backlog": 4096}  # which lives on: the end of another would halt the opening as well
+    burst = Burst(plan(server=one, shares=[10_000] * 6), lambda event: None)
+    try:
+        burst.wait_for("ready")
+        burst.send({"do": "open"})
+        while not (seen := burst.wait_for("progress")["open"]):
+            pass
+        assert seen < 20_000
+        assert burst.do("close", sample=0)["lost"] == []
+        assert burst.wait_for("open")["pids"] == []
+    finally:
+        burst.end()
+
+
 def test_a_port_in_use_is_an_error_event() -> None:
     """The listener's errno comes through as an OSError."""
     first = Burst(plan(), lambda event: None)
