@@ -149,7 +149,7 @@ def test_a_closing_handshake_is_no_loss(two: Ends) -> None:
 
 
 def test_rounds_of_pings_keep_nothing() -> None:
-    """A thousand rounds, answered in one piece, in two, or with a message before: not one object more than after ten."""
+    """A thousand rounds, answered in one piece, in two, or behind a message: not one object more than after ten."""
     pong, said = frames.encode(frames.PONG, b"wstune"), frames.encode(frames.TEXT, TALK + b"%020d " % 1)
     with ExitStack() as stack:
         ends = Ends(6, stack)
