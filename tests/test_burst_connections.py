@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -145,3 +146,27 @@ def test_a_closing_handshake_is_no_loss(two: Ends) -> None:
     assert frames.Receiver("server").feed(two.servers[at].recv(100)) == [(frames.CLOSE, frames.close_payload(1000))]
     two.answer(at, frames.encode(frames.CLOSE, frames.close_payload(1000)))
     assert (two.words[t.CLOSED], two.words[t.GRACEFUL], two.words[t.LOST], two.words[t.OPEN]) == (1, 1, 0, 1)
+
+
+def test_rounds_of_pings_keep_nothing() -> None:
+    """A thousand rounds, answered in one piece, in two, or behind a message: not one object more than after ten."""
+    pong, said = frames.encode(frames.PONG, b"wstune"), frames.encode(frames.TEXT, TALK + b"%020d " % 1)
+    with ExitStack() as stack:
+        ends = Ends(6, stack)
+
+        def rounds(count: int) -> int:
+            for _ in range(count):
+                ends.connections.ping()
+                for at, server in enumerate(ends.servers):
+                    server.recv(100)
+                    ends.answer(at, *((pong,), (pong[:3], pong[3:]), (said + pong,))[at % 3])
+                ends.connections.unanswered()
+            return sys.getallocatedblocks()
+
+        first = rounds(10)
+        last = rounds(1000)
+        assert ends.words[t.PONGS] == ends.words[t.OPEN] == 6
+        assert ends.words[t.TALK_HEARD] == 2 * 1010
+        ends.connections.reset()
+        ends.connections.epoll.close()
+    assert last - first < 50

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from wstune.burst import tally
+from wstune.burst.coordinator import Coordinator
 from wstune.burst.ports import loopback_sources
 from wstune.burst.process import Burst
 
 pytestmark = pytest.mark.live
 
 COUNT = 300
+MB = 1 << 20
 
 
 def plan(**changes: Any) -> dict[str, Any]:
@@ -95,6 +100,22 @@ def test_a_paced_run() -> None:
     assert found["count"] == COUNT
 
 
+def test_a_close_in_the_middle_of_opening_is_the_end_of_it() -> None:
+    """Generators whose turn to open had not come do not begin after it."""
+    one = {"processes": 1, "backlog": 4096}  # which lives on: the end of another would halt the opening as well
+    burst = Burst(plan(server=one, shares=[10_000] * 6), lambda event: None)
+    try:
+        burst.wait_for("ready")
+        burst.send({"do": "open"})
+        while not (seen := burst.wait_for("progress")["open"]):
+            pass
+        assert seen < 20_000
+        assert burst.do("close", sample=0)["lost"] == []
+        assert burst.wait_for("open")["pids"] == []
+    finally:
+        burst.end()
+
+
 def test_a_port_in_use_is_an_error_event() -> None:
     """The listener's errno comes through as an OSError."""
     first = Burst(plan(), lambda event: None)
@@ -152,3 +173,32 @@ def test_a_guard_says_what_it_saw(guard: dict[str, int], wall: str) -> None:
     assert opened["open"] < COUNT
     assert closed["stopped_by"] == wall
     assert re.search(r"\d.* are left alone", closed["stopped_why"])
+
+
+def test_the_nearest_control_groups_room_is_guarded(tmp_path: Path) -> None:
+    """A group that has less left than a quarter of the reserve stops the opening, whatever the host has."""
+    usage, stat = tmp_path / "usage", tmp_path / "stat"
+    usage.write_text(str(1000 * MB))
+    stat.write_text(f"inactive_file {4 * MB}\n")
+    opened, closed = run_through(
+        phases=[[10.0, 10.0, COUNT]],
+        reserve_bytes=40 * MB,
+        cgroup_levels=[[1 << 62, str(usage), str(stat)], [1001 * MB, str(usage), str(stat)]],
+    )
+    assert opened["open"] < COUNT
+    assert closed["stopped_by"] == "cgroup-memory-reserve"
+    assert closed["stopped_why"] == "the cgroup had 5 MB left, 10 MB are left alone"
+
+
+def test_no_process_more_is_a_wall(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    """Where the host allows no further process, the opening ends, and says with how many generators."""
+    coordinator = Coordinator({**plan(), "server": None, "target": ["127.0.0.1", 1]})
+
+    def refuse(index: int, start: float) -> int:
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    monkeypatch.setattr(coordinator.tree, "start_generator", refuse)
+    coordinator.do_open()
+    assert json.loads(capfd.readouterr().out.splitlines()[-1])["open"] == 0
+    assert coordinator.stopped_by == "pids-reserve"
+    assert coordinator.stopped_why == "fork: Resource temporarily unavailable with 0 of 2 started"

@@ -78,9 +78,12 @@ def test_a_peer_that_does_not_answer_holds_up_no_drain() -> None:
 
 
 def test_workers_die_with_their_supervisor() -> None:
-    """SIGKILL to the supervisor leaves no worker behind."""
+    """SIGKILL to the supervisor leaves no worker behind: each has a death signal, and goes first for the OOM killer."""
     with serve("--workers", "2") as server:
         workers = server.workers()
+        for pid in workers:
+            assert Path(f"/proc/{pid}/oom_score_adj").read_text() == "1000\n"
+            os.kill(pid, signal.SIGSTOP)  # so that it cannot notice by itself
         server.process.kill()
         server.process.wait()
         deadline = time.monotonic() + PATIENCE

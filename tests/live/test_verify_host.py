@@ -181,15 +181,19 @@ def test_wstune_itself_killed(inside: Namespace) -> None:
     assert wait_until(inside.is_clean, CLEAN_SECONDS)
 
 
-def test_workers_offer_themselves_to_the_oom_killer(inside: Namespace) -> None:
-    """Every process that holds sockets is the OOM killer's first choice: to it their kernel memory is nobody's."""
+def test_workers_offer_themselves_to_the_oom_killer_and_die_with_their_parent(inside: Namespace) -> None:
+    """Every process that holds sockets is the OOM killer's first choice, for to it their kernel memory is nobody's; and
+    has a death signal, which ends it even while it is stopped."""
     process = inside.verify("-n", "1000", "--hold", "60")
     _open(inside, process, 1000)
     coordinator, servers, generators = _tree(process)
     workers = [*servers, *generators]
     assert len(workers) >= 2
-    for worker in workers:
+    for worker in [coordinator, *workers]:
         assert Path(f"/proc/{worker.pid}/oom_score_adj").read_text() == "1000\n"
-    process.send_signal(signal.SIGINT)
+    for worker in workers:
+        worker.suspend()  # so that it cannot notice by itself
+    coordinator.kill()
     _end(process, CLEAN_SECONDS)
-    assert not coordinator.is_running()
+    assert not [worker for worker in workers if worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE]
+    assert wait_until(lambda: inside.processes() == [], CLEAN_SECONDS)

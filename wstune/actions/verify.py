@@ -123,7 +123,7 @@ class Run:
         if timeline and seconds > timeline[-1][0]:
             rate = (event["open"] - timeline[-1][1]) / (seconds - timeline[-1][0])
         if seconds > 0 or not timeline:
-            timeline.append((round(seconds, 3), event["open"]))
+            remember(timeline, (round(seconds, 3), event["open"]))
         self.on_progress(
             Progress(
                 self.phase,
@@ -142,6 +142,14 @@ class Run:
         self.phase = phase
         if self.witness is not None and canary_phase:
             self.witness.phase(canary_phase)
+
+
+def remember(timeline: list[tuple[float, int]], moment: tuple[float, int]) -> None:
+    """Add a moment; of those between which nothing changed only the first and the last, so that a hold adds nothing."""
+    if len(timeline) > 1 and timeline[-2][1] == timeline[-1][1] == moment[1]:
+        timeline[-1] = moment
+    else:
+        timeline.append(moment)
 
 
 def run(options: VerifyOptions, on_progress: Callable[[Progress], None], host: Host | None = None) -> VerifyReport:

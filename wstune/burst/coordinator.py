@@ -301,6 +301,7 @@ class Coordinator:
         owed. The tally is taken before. A worker of the server, if it is ours, lives on until `end`.
         """
         tree = self.tree
+        self._halted = True  # it may come in the middle of opening: nobody begins any more
         words = t.merge(tree.tallies)
         before, in_grace = tree.total(t.CLOSED), tree.total(t.GRACEFUL)  # sessions of a scenario close by themselves
         wanted = self.close_at(rate) if rate else self.close_sample(sample)

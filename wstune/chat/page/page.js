@@ -209,6 +209,8 @@ async function who() {
 }
 
 function tell(figures) {
+  // What the server tells is up to a second old; that we are here we know.
+  if (byId("state").dataset.state === "open") figures.here = Math.max(figures.here, 1);
   byId("here").textContent = number.format(figures.here);
   byId("here-word").textContent = figures.here === 1 ? "connection" : "connections";
   byId("connections").textContent = number.format(figures.connections);
