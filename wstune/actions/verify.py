@@ -7,10 +7,13 @@ processes (burst.coordinator); this one only drives, measures and watches.
 from __future__ import annotations
 
 import errno
+import os
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from wstune.actions import server_stats, verify_scenario
@@ -43,6 +46,7 @@ _SETTLE_SECONDS = 0.3
 _CANARY_SECONDS = 0.5
 _GRACEFUL_SAMPLE = 100
 _RESERVE_FILES = 4_096
+_SPARE_FILES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +270,8 @@ def _open(burst: Driver, state: Run) -> None:
         host.root
     )  # as late as can be: what ended before is freed by then
     before = processes.cpu_seconds(state.servers)
-    opened = shown.opened = burst.do("open")
+    with _spare_files():
+        opened = shown.opened = burst.do("open")
     state.event(opened)
     seconds, cpus = max(opened["seconds"], 1e-9), shown.room.cpus
     if state.servers:
@@ -275,6 +280,15 @@ def _open(burst: Driver, state: Run) -> None:
     time.sleep(_SETTLE_SECONDS)  # the last accept's garbage: skbs and request sockets are freed by RCU
     shown.memory = _memory(host, state, opened)
     shown.server_figures = server_stats.fetch(state.options.target)
+
+
+@contextmanager
+def _spare_files() -> Iterator[None]:
+    """Files kept while connections are opened: where they end at fs.file-max, what follows can still read /proc."""
+    with ExitStack() as files:
+        for _ in range(_SPARE_FILES):
+            files.enter_context(Path(os.devnull).open("rb"))
+        yield
 
 
 def _use(burst: Driver, state: Run) -> None:

@@ -178,7 +178,11 @@ class Connections:
         self.watch(fd)
 
     def fail(self, fd: int, error: OSError) -> None:
-        """Reading or writing failed: the peer is gone."""
+        """Reading or writing failed: the peer is gone. Or nothing more can be watched (ENOSPC of epoll_ctl(2):
+        fs.epoll.max_user_watches): what its peer sees as a cut is counted as a failed accept."""
+        if error.errno == errno.ENOSPC:
+            self.row[s.ACCEPT_ERRORS] += 1
+            self.row[s.LAST_ERRNO] = errno.ENOSPC
         self.drop(fd, s.TIMEOUT if error.errno in (errno.ETIMEDOUT, errno.EHOSTUNREACH) else s.RESET)
 
     def drop(self, fd: int, reason: int) -> None:
