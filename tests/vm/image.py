@@ -5,9 +5,9 @@
 Needs root, mmdebstrap, mke2fs and a network that reaches a Debian mirror (DEBIAN_MIRROR; else Debian's own).
 WSTUNE_VM_CACHE says where it is kept.
 
-An emulated processor is slow, so what costs seconds of each boot and touches nothing that wstune reads or writes is left
-out: an initramfs (the kernel has ext4 and NVMe built in), udev and the modules that it loads for devices that are not
-there, consoles to log in at, the journal on disk.
+An emulated processor is slow, so what costs seconds of each boot and touches nothing that wstune reads or writes is
+left out: an initramfs (the kernel has ext4 and NVMe built in), udev and the modules that it loads for devices that are
+not there, consoles to log in at, the journal on disk.
 """
 
 from __future__ import annotations
@@ -29,15 +29,16 @@ PACKAGES = (
 )  # fmt: skip
 
 NOT_STARTED = (
-    "systemd-udevd.service", "systemd-udev-trigger.service", "systemd-udevd-control.socket", "systemd-udevd-kernel.socket",
-    "modprobe@.service", "kmod-static-nodes.service", "getty.target", "systemd-logind.service", "systemd-binfmt.service",
-    "proc-sys-fs-binfmt_misc.automount", "systemd-random-seed.service", "systemd-update-utmp.service",
-    "systemd-update-utmp-runlevel.service", "systemd-journal-flush.service", "systemd-pstore.service",
-    "systemd-sysusers.service", "systemd-machine-id-commit.service", "systemd-firstboot.service",
-    "systemd-repart.service", "systemd-tmpfiles-setup-dev.service",
-    "dev-hugepages.mount", "dev-mqueue.mount", "sys-kernel-debug.mount", "sys-kernel-tracing.mount",
-    "sys-kernel-config.mount", "sys-fs-fuse-connections.mount", "systemd-ask-password-console.path",
-    "systemd-ask-password-wall.path", "fstrim.timer", "dpkg-db-backup.timer", "systemd-tmpfiles-clean.timer",
+    "systemd-udevd.service", "systemd-udev-trigger.service", "systemd-udevd-control.socket",
+    "systemd-udevd-kernel.socket", "modprobe@.service", "kmod-static-nodes.service", "getty.target",
+    "systemd-logind.service", "systemd-binfmt.service", "proc-sys-fs-binfmt_misc.automount",
+    "systemd-random-seed.service", "systemd-update-utmp.service", "systemd-update-utmp-runlevel.service",
+    "systemd-journal-flush.service", "systemd-pstore.service", "systemd-sysusers.service",
+    "systemd-machine-id-commit.service", "systemd-firstboot.service", "systemd-repart.service",
+    "systemd-tmpfiles-setup-dev.service", "dev-hugepages.mount", "dev-mqueue.mount", "sys-kernel-debug.mount",
+    "sys-kernel-tracing.mount", "sys-kernel-config.mount", "sys-fs-fuse-connections.mount",
+    "systemd-ask-password-console.path", "systemd-ask-password-wall.path", "fstrim.timer", "dpkg-db-backup.timer",
+    "systemd-tmpfiles-clean.timer",
 )  # fmt: skip
 """Units that a boot goes without. Those that load modules, apply sysctl.d and let users in stay."""
 
@@ -133,7 +134,7 @@ def _configure(tree: Path) -> None:
 
 
 def _tools(work: Path, disk: Path) -> None:
-    """wstune as it is in this checkout, with the libraries of this interpreter's environment, compiled if it is alike."""
+    """wstune as it is in this checkout, with the libraries of this environment, compiled for an interpreter like ours."""
     tree = work / "tools"
     libraries = Path(sysconfig.get_paths()["purelib"])
     (tree / "lib").mkdir(parents=True)
