@@ -134,7 +134,7 @@ def _configure(tree: Path) -> None:
 
 
 def _tools(work: Path, disk: Path) -> None:
-    """wstune as it is in this checkout, with the libraries of this environment, compiled for an interpreter like ours."""
+    """wstune as it is in this checkout, with the libraries of this environment, compiled for a Python like ours."""
     tree = work / "tools"
     libraries = Path(sysconfig.get_paths()["purelib"])
     (tree / "lib").mkdir(parents=True)
