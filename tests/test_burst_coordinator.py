@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import subprocess
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from wstune.burst import tally
+from wstune.burst.coordinator import Coordinator
 from wstune.burst.ports import loopback_sources
 from wstune.burst.process import Burst
 
@@ -152,3 +154,18 @@ def test_a_guard_says_what_it_saw(guard: dict[str, int], wall: str) -> None:
     assert opened["open"] < COUNT
     assert closed["stopped_by"] == wall
     assert re.search(r"\d.* are left alone", closed["stopped_why"])
+
+
+def test_a_host_with_no_file_left_stops_the_opening(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others may use up fs.file-max between two looks: that is a guard's word, and not the coordinator's end."""
+
+    def refused() -> int:
+        raise OSError(errno.ENFILE, os.strerror(errno.ENFILE))
+
+    monkeypatch.setattr("wstune.burst.coordinator.guard.available_bytes", refused)
+    burst = Coordinator({"shares": [], "server": None, "target": ["127.0.0.1", 1], "reserve_bytes": 1})
+    burst.look_after_the_host()
+    assert (burst.stopped_by, burst.stopped_why) == (
+        "file-max-reserve",
+        "not one file more could be opened on this host",
+    )

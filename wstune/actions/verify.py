@@ -145,7 +145,7 @@ class Run:
                 event["lost"],
                 seconds,
                 max(0.0, rate),
-                guard.available_bytes(),
+                _available_bytes(),
                 machines=tuple(event.get("machines", ())),
             )
         )
@@ -280,6 +280,14 @@ def _open(burst: Driver, state: Run) -> None:
     time.sleep(_SETTLE_SECONDS)  # the last accept's garbage: skbs and request sockets are freed by RCU
     shown.memory = _memory(host, state, opened)
     shown.server_figures = server_stats.fetch(state.options.target)
+
+
+def _available_bytes() -> int | None:
+    """MemAvailable; None while it cannot be read, as at fs.file-max."""
+    try:
+        return guard.available_bytes()
+    except OSError:
+        return None
 
 
 @contextmanager
