@@ -165,7 +165,8 @@ def test_a_host_with_no_file_left_stops_the_opening(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("wstune.burst.coordinator.guard.available_bytes", refused)
     burst = Coordinator({"shares": [], "server": None, "target": ["127.0.0.1", 1], "reserve_bytes": 1})
     burst.look_after_the_host()
-    assert (burst.stopped_by, burst.stopped_why) == (
+    assert burst.stopped_by == "file-max-reserve"
+    assert burst.stopped_why == "not one file more could be opened on this host"
         "file-max-reserve",
         "not one file more could be opened on this host",
     )
