@@ -23,7 +23,7 @@ test: lint
 test-crash: $(VENV)/.ready-dev
 	@WSTUNE_REQUIRE=strace,netns $(RUN) pytest -q -s tests/crash $(ARGS)
 
-# A Debian with systemd whose power is cut. Needs root, qemu, debootstrap, e2fsprogs; the first run downloads Debian.
+# A Debian with systemd whose power is cut. Needs root, qemu, mmdebstrap, e2fsprogs; the first run downloads Debian.
 test-vm: $(VENV)/.ready-dev
 	@WSTUNE_VM=1 WSTUNE_REQUIRE=qemu,root $(RUN) pytest -q -s tests/vm $(ARGS)
 

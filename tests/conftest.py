@@ -120,7 +120,10 @@ CAPABILITIES: dict[str, tuple[str, Callable[[], bool]]] = {
     "sshd": ("OpenSSH's server", lambda: Path("/usr/sbin/sshd").exists()),
     "strace": ("strace, and leave to trace", lambda: _runs("strace", "-o", "/dev/null", "true")),
     "chromium": ("Chromium", _chromium),
-    "qemu": ("qemu-system-x86_64", lambda: shutil.which("qemu-system-x86_64") is not None),
+    "qemu": (
+        "qemu-system-x86_64, and mmdebstrap and mke2fs for what it boots",
+        lambda: all(shutil.which(name) for name in ("qemu-system-x86_64", "mmdebstrap", "mke2fs")),
+    ),
     "debootstrap": ("debootstrap", lambda: shutil.which("debootstrap") is not None),
     "zsh": ("zsh", lambda: shutil.which("zsh") is not None),
     "fish": ("fish", lambda: shutil.which("fish") is not None),

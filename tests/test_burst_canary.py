@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 import threading
 import time
@@ -15,6 +17,7 @@ from websockets.sync.server import ServerConnection, serve
 
 from tests import sockets
 from wstune import verification
+from wstune.burst import canary
 from wstune.burst.canary import Canary, percentiles
 
 pytestmark = pytest.mark.live
@@ -317,3 +320,18 @@ def _wait_for(canary: Canary, visits: int) -> None:
     while canary.result().attempts < visits:
         assert time.monotonic() < until
         time.sleep(0.01)
+
+
+def test_a_newcomer_without_a_socket_is_a_failed_visit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At fs.file-max socket(2) says ENFILE: that is what the canary met, not its end."""
+
+    def refused(_: float) -> None:
+        raise OSError(errno.ENFILE, os.strerror(errno.ENFILE))
+
+    monkeypatch.setattr(canary, "_BoundedSocket", refused)
+    bird = canary.start("ws://127.0.0.1:9/", interval=0.001)
+    while bird.result().attempts < 2:
+        assert bird.is_alive()
+    met = bird.stop()
+    assert met.attempts == met.failed
+    assert met.reasons == {"join: ENFILE": met.failed}

@@ -202,3 +202,16 @@ def test_no_process_more_is_a_wall(monkeypatch: pytest.MonkeyPatch, capfd: pytes
     assert json.loads(capfd.readouterr().out.splitlines()[-1])["open"] == 0
     assert coordinator.stopped_by == "pids-reserve"
     assert coordinator.stopped_why == "fork: Resource temporarily unavailable with 0 of 2 started"
+
+
+def test_a_host_with_no_file_left_stops_the_opening(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others may use up fs.file-max between two looks: that is a guard's word, and not the coordinator's end."""
+
+    def refused() -> int:
+        raise OSError(errno.ENFILE, os.strerror(errno.ENFILE))
+
+    monkeypatch.setattr("wstune.burst.coordinator.guard.available_bytes", refused)
+    burst = Coordinator({"shares": [], "server": None, "target": ["127.0.0.1", 1], "reserve_bytes": 1})
+    burst.look_after_the_host()
+    assert burst.stopped_by == "file-max-reserve"
+    assert burst.stopped_why == "not one file more could be opened on this host"

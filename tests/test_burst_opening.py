@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import select
 import socket
 import struct
 import threading
@@ -214,3 +216,23 @@ def test_routes_are_taken_as_their_weights_say_and_numbers_are_used_once() -> No
     paths = [path.split(b"/")[1:] for path in asked]
     assert sorted(path for path, _ in paths) == [b"0", b"0", b"0", b"1", b"1"]
     assert sorted(number for _, number in paths) == [b"102", b"104", b"106", b"108", b"110"]
+
+
+class _NothingMoreToWatch:
+    """An epoll at fs.epoll.max_user_watches."""
+
+    def __init__(self, epoll: select.epoll) -> None:
+        self.poll, self.close, self.modify, self.unregister = epoll.poll, epoll.close, epoll.modify, epoll.unregister
+
+    def register(self, fd: int, events: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_what_cannot_be_watched_is_a_failed_opening_of_its_errno(monkeypatch: pytest.MonkeyPatch) -> None:
+    """epoll_ctl(2) says ENOSPC at fs.epoll.max_user_watches: each one counts, and the process lives on."""
+    real = select.epoll
+    monkeypatch.setattr("wstune.burst.connections.select.epoll", lambda: _NothingMoreToWatch(real()))
+    with server(good) as address:
+        tally, _ = burst(address)
+    assert t.errors(tally) == {("upgrade", "ENOSPC"): COUNT}
+    assert (tally[t.OPEN], tally[t.FAILED]) == (0, COUNT)

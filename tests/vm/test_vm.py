@@ -53,7 +53,7 @@ def test_applied_persisted_used_and_taken_back_over_power_cuts(machine: Machine)
     live = ok(machine, STATE)
     assert live != before
     assert "LimitNOFILESoft=13624" in live
-    burst = machine.run("w verify host -n 3000", 400)
+    burst = machine.run("w verify host -n 3000 --hold 1", 400)
     assert burst.code == 0, burst.text
     machine.cut()
 

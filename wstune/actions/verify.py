@@ -7,10 +7,13 @@ processes (burst.coordinator); this one only drives, measures and watches.
 from __future__ import annotations
 
 import errno
+import os
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from wstune.actions import server_stats
@@ -34,6 +37,7 @@ _STILL_SECONDS = 5.0
 _SETTLE_SECONDS = 0.3
 _CANARY_SECONDS = 0.5
 _GRACEFUL_SAMPLE = 100
+_SPARE_FILES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +137,7 @@ class Run:
                 event["lost"],
                 seconds,
                 max(0.0, rate),
-                guard.available_bytes(),
+                _available_bytes(),
                 machines=tuple(event.get("machines", ())),
             )
         )
@@ -209,7 +213,8 @@ def _open(burst: Driver, state: Run) -> None:
         host.root
     )  # as late as can be: what ended before is freed by then
     before = processes.cpu_seconds(state.servers)
-    opened = shown.opened = burst.do("open")
+    with _spare_files():
+        opened = shown.opened = burst.do("open")
     state.event(opened)
     seconds, cpus = max(opened["seconds"], 1e-9), shown.room.cpus
     if state.servers:
@@ -218,6 +223,23 @@ def _open(burst: Driver, state: Run) -> None:
     time.sleep(_SETTLE_SECONDS)  # the last accept's garbage: skbs and request sockets are freed by RCU
     shown.memory = _memory(host, state, opened)
     shown.server_figures = server_stats.fetch(state.options.target)
+
+
+def _available_bytes() -> int | None:
+    """MemAvailable; None while it cannot be read, as at fs.file-max."""
+    try:
+        return guard.available_bytes()
+    except OSError:
+        return None
+
+
+@contextmanager
+def _spare_files() -> Iterator[None]:
+    """Files kept while connections are opened: where they end at fs.file-max, what follows can still read /proc."""
+    with ExitStack() as files:
+        for _ in range(_SPARE_FILES):
+            files.enter_context(Path(os.devnull).open("rb"))
+        yield
 
 
 def _use(burst: Driver, state: Run) -> None:

@@ -110,7 +110,13 @@ class Canary(threading.Thread):
                     return
                 with self._lock:
                     samples = self._phases[self._phase]
-                visit = _Visit(self._url, self._address, self._source, began + self._visit_seconds)
+                try:
+                    visit = _Visit(self._url, self._address, self._source, began + self._visit_seconds)
+                except OSError as error:  # EMFILE, ENFILE: a newcomer would not even get a socket
+                    with self._lock:
+                        samples.refuse(f"join: {_word(error)}")
+                    self._stopping.wait(self._interval)
+                    continue
                 self._sock = visit.sock
                 try:
                     reason = visit.go()
@@ -238,11 +244,16 @@ class _Samples:
         self.join, self.echo, self.leave = array("d"), array("d"), array("d")
         self.reasons: dict[str, int] = {}
 
-    def add(self, visit: _Visit, reason: str) -> None:
+    def refuse(self, reason: str) -> None:
         self.attempts += 1
+        self.failed += 1
+        self.reasons[reason] = self.reasons.get(reason, 0) + 1
+
+    def add(self, visit: _Visit, reason: str) -> None:
         if reason:
-            self.failed += 1
-            self.reasons[reason] = self.reasons.get(reason, 0) + 1
+            self.refuse(reason)
+        else:
+            self.attempts += 1
         for step, milliseconds in visit.steps.items():
             getattr(self, step).append(milliseconds)
 

@@ -8,6 +8,7 @@ of its name; `progress` events come ten times a second while connections are ope
 
 from __future__ import annotations
 
+import errno
 import gc
 import json
 import os
@@ -163,7 +164,13 @@ class Coordinator:
         """Stop opening before the host, or whoever else lives on it, is harmed; or when it leads nowhere any more."""
         if self._halted:
             return
-        self.stopped_by, self.stopped_why = self._danger()
+        try:
+            self.stopped_by, self.stopped_why = self._danger()
+        except OSError as error:
+            if error.errno != errno.ENFILE:
+                raise
+            self.stopped_by = "file-max-reserve"  # others were faster than the guard
+            self.stopped_why = "not one file more could be opened on this host"
         if self.stopped_by or self.tree.lost or self._is_stuck():
             self._halted = True
             self.each(b"halt\n")

@@ -165,7 +165,11 @@ class Opening:
                     write(fd, self.request(fd) if numbered else head + key + tail)
                 except BlockingIOError:
                     states[fd] = CONNECTING
-                    register(fd, select.EPOLLOUT)
+                    try:
+                        register(fd, select.EPOLLOUT)
+                    except OSError as error:
+                        in_flight -= 1
+                        self.failed(t.CONNECT, error.errno or 0, fd)
                     continue
                 except OSError as error:
                     in_flight -= 1
@@ -177,7 +181,11 @@ class Opening:
                     us = (shift << 6) + (us >> shift)
                 connect_counts[us if us < last else last] += 1
                 states[fd] = SENT
-                register(fd, 1)  # EPOLLIN
+                try:
+                    register(fd, 1)  # EPOLLIN
+                except OSError as error:  # ENOSPC: fs.epoll.max_user_watches
+                    in_flight -= 1
+                    self.failed(t.UPGRADE, error.errno or 0, fd)
             words[0] = begun  # STARTED
             patience = max(0.0, min(0.1, due - now())) if due and in_flight < window else 0.1
             if timers and script:

@@ -194,7 +194,11 @@ class Connections:
             self.watch(fd)
 
     def fail(self, fd: int, error: OSError) -> None:
-        """Reading failed, too: the peer is gone."""
+        """Reading failed, too: the peer is gone. Or nothing more can be watched (ENOSPC of epoll_ctl(2):
+        fs.epoll.max_user_watches): what its peer sees as a cut is counted as a failed accept."""
+        if error.errno == errno.ENOSPC:
+            self.row[s.ACCEPT_ERRORS] += 1
+            self.row[s.LAST_ERRNO] = errno.ENOSPC
         self.drop(fd, self.gone.get(fd, _why(error)))
 
     def drop(self, fd: int, reason: int) -> None:

@@ -15,7 +15,7 @@ from binascii import a2b_base64
 from wstune.chat import presence as p
 from wstune.chat import stats as s
 from wstune.chat.connections import NONE, OPEN, PENDING
-from wstune.chat.opening import KEY, KEY_AT, KEY_END, Opening
+from wstune.chat.opening import ACCEPT_PAUSE, KEY, KEY_AT, KEY_END, Opening
 from wstune.chat.options import Options as Options
 from wstune.chat.rooms import RoomsFull
 from wstune.chat.talk import READ, TICK
@@ -176,8 +176,11 @@ class Worker(Opening):
     def tick(self, now: float) -> None:
         """Once a second: deadlines, and what others want to know."""
         if self.accept_again and now >= self.accept_again:
-            self.accept_again = 0.0
-            self.listen(True)
+            try:
+                self.listen(True)
+                self.accept_again = 0.0
+            except OSError:  # ENOSPC: the watch that it had was taken meanwhile (fs.epoll.max_user_watches)
+                self.accept_again = now + ACCEPT_PAUSE
         if self.draining and (now > self.gone_at or not self.leaving):
             self.stopping = True
         self.expire_requests(now)

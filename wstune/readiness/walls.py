@@ -265,6 +265,8 @@ CAUSES: tuple[Cause, ...] = (
     # A server that cannot accept leaves connections queued (accept(2)); its clients only see that no answer comes.
     Cause(_CUT_OFF, "nofile", _OPENING, server_had="EMFILE", firm=False),
     Cause(_CUT_OFF, "fs.file-max", _OPENING, server_had="ENFILE", firm=False),
+    # A server that cannot watch a connection cuts it off, also when it has agreed to the upgrade already.
+    Cause(_CUT_OFF, "fs.epoll.max_user_watches", server_had="ENOSPC", firm=False),
     # No answer, or cut off, while opening: the counter that moved as often says where the packets went.
     Cause(
         _CUT_OFF,
