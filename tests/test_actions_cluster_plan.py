@@ -59,6 +59,12 @@ def test_the_servers_machine_is_found_by_each_of_its_names(name: str) -> None:
     assert server_of(workers, name) is workers[1]
 
 
+def test_the_servers_machine_may_have_an_address_of_ipv6() -> None:
+    """Without the brackets that it has in a URL."""
+    workers = [worker("gen1"), worker("gen2", "tls://[2001:db8::2]:5000")]
+    assert server_of(workers, "2001:db8::2") is workers[1]
+
+
 def test_a_machine_that_is_not_there_is_refused() -> None:
     """With the names of those that are."""
     with pytest.raises(UsageError, match="--serve-on gen9") as refused:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+import asyncssh
 import pytest
 
-from wstune.burst.cluster_ssh import Machine, Machines, login
+from wstune.burst.cluster_ssh import Machine, Machines, _refusal, login
 from wstune.errors import UsageError
 
 
@@ -46,3 +47,19 @@ def test_everything_is_bound_to_the_address_in_use_and_the_key_is_a_file() -> No
     assert scheduler["dashboard"] is False
     assert worker["worker_class"] == "distributed.Worker"
     assert set(machines.config().values()) == {True, "/run/wstune-x/run.pem"}
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "sentence", "tip"),
+    [
+        ("u@gen1:22", asyncssh.PermissionDenied("no more methods"), "u@gen1:22 refuses to let us in", "ssh gen1 true"),
+        ("2001:db8::1", TimeoutError(), "2001:db8::1 does not answer", "ssh -v 2001:db8::1"),
+        ("gen1", OSError(113, "No route to host"), "gen1 cannot be reached by SSH: No route to host", "ssh -v gen1"),
+        ("gen1", asyncssh.HostKeyNotVerifiable("x"), "gen1 has a host key that is not known here", "ssh gen1"),
+    ],
+)
+def test_why_a_machine_cannot_be_logged_in_to(name: str, error: Exception, sentence: str, tip: str) -> None:
+    """One sentence with its name as it was given, and what to try by hand."""
+    said, advice = _refusal(name, error)
+    assert said.startswith(sentence)
+    assert advice.endswith(tip)

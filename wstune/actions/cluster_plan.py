@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from wstune.actions import verify_scenario
 from wstune.burst import agent, pacing, shares
@@ -42,8 +43,7 @@ class Generator:
 def server_of(workers: list[Worker], name: str) -> Worker:
     """The worker that `--serve-on` names: by its name, its host's, or its address. Raises UsageError."""
     for worker in workers:
-        host = worker.address.partition("://")[2].rpartition(":")[0]
-        if name in (worker.name, worker.found["hostname"], host, worker.address):
+        if name in (worker.name, worker.found["hostname"], urlsplit(worker.address).hostname, worker.address):
             return worker
     raise UsageError(
         f"--serve-on {name}: there is no such machine in the cluster", f"there are {_listed(w.name for w in workers)}"

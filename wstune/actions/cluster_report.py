@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from wstune.actions.cluster_plan import Generator
 from wstune.actions.verify_report import NO_MEMORY, Shown
@@ -103,7 +104,7 @@ def _row(member: Member, machine: Generator) -> Machine:
     upgrade = tally.percentiles(words, tally.UPGRADE_MS)
     return Machine(
         member.name,
-        member.address.partition("://")[2].rpartition(":")[0],
+        urlsplit(member.address).hostname or "",
         member.share,
         reached,
         words[tally.FAILED] if closed else member.progress.get("failed", 0),

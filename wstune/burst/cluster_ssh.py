@@ -168,7 +168,7 @@ def _refusal(name: str, error: Exception) -> tuple[str, str]:
     """What it means that a machine cannot be logged in to: a sentence and a tip."""
     import asyncssh
 
-    bare = name.rpartition("@")[2].partition(":")[0]
+    bare = login(name)["host"]
     if isinstance(error, asyncssh.HostKeyNotVerifiable):
         return f"{name} has a host key that is not known here", f"log in once and compare it: ssh {bare}"
     if isinstance(error, asyncssh.PermissionDenied):
