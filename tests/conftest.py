@@ -39,7 +39,6 @@ ALONE = (
 
 COMPANY = (
     "tests/live/test_chat_browser.py",
-    "tests/live/test_chat_clients.py",
     "tests/live/test_chat_serve.py",
     "tests/live/test_walls_of_servers.py",
 )

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import required
-from tests.vm.image import Image, build
+from tests.vm.image import Image, build, cache
 from tests.vm.machine import Machine
 
 
@@ -20,12 +21,15 @@ from tests.vm.machine import Machine
 def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
     if "qemu" not in required() and not os.environ.get("WSTUNE_VM"):
         pytest.skip("virtual machines are tested by make test-vm")
-    return build(tmp_path_factory.mktemp("image"))
+    cache().mkdir(parents=True, exist_ok=True)
+    with (cache() / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests beside each other build it once
+        return build(tmp_path_factory.mktemp("image"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def every_scenario() -> None:
-    """For a scenario that is too long for every run."""
+    """For a scenario that is too long for every run; of the session, so that it skips before an image is built."""
     if not os.environ.get("WSTUNE_VM"):
         pytest.skip("this scenario of a virtual machine is tested by make test-vm")
 
