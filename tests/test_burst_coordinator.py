@@ -167,6 +167,3 @@ def test_a_host_with_no_file_left_stops_the_opening(monkeypatch: pytest.MonkeyPa
     burst.look_after_the_host()
     assert burst.stopped_by == "file-max-reserve"
     assert burst.stopped_why == "not one file more could be opened on this host"
-        "file-max-reserve",
-        "not one file more could be opened on this host",
-    )
