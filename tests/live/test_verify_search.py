@@ -48,12 +48,12 @@ def test_the_most_that_hold_is_found(inside: Namespace) -> None:
 
 
 def test_a_guard_stops_the_search(inside: Namespace) -> None:
-    """At 2,000 a second and 3 s for each try, 1,000 hold and 8,000 do not: the guard is named, and the search ends."""
-    arguments = ["-n", "12000", "--hold", "0", "--rate", "2000", "--time-limit", "3s", "--slo", "60s"]
+    """At 1,000 a second and 4 s for each try, 1,000 hold and 8,000 do not: the guard is named, and the search ends."""
+    arguments = ["-n", "8000", "--hold", "0", "--rate", "1000", "--time-limit", "4s", "--slo", "60s"]
     _, report = finish(start(inside, "host", "--find-max", *arguments), 110)
     assert 1000 <= report["reached"] < 8000
     assert (report["wall"]["name"], report["wall"]["side"]) == ("time-limit", "host")
-    assert "3.0 s were over" in report["wall"]["evidence"]
+    assert "4.0 s were over" in report["wall"]["evidence"]
     assert "the wall is time-limit (host)" in report["sentences"][-1]
 
 
