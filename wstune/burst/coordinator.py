@@ -283,7 +283,8 @@ class Coordinator:
             own = talkers * (at + 1) // len(indices) - talkers * at // len(indices)
             share = rate * own / talkers if talkers else 0.0
             self.say(index, b"talk %d %f %d\n" % (own, share, size))
-        if not talkers:  # what is on its way still counts
+        if not talkers:  # what is on its way still counts, and the last word is known when each has heard this
+            self.each(b"talk 0 0 0\n")
             expected = tree.total(t.TALK_SAID) * tree.total(t.OPEN) if alone else 1 << 62
             self.until_still(t.TALK_HEARD, expected, 1.0)
         self.tell("talk", talkers=talkers, listeners=tree.total(t.OPEN))
