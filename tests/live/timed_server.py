@@ -12,7 +12,7 @@ from typing import Any
 from wstune.chat.options import Options
 from wstune.chat.workers import Supervisor
 
-_genuine = ctypes.CDLL
+_genuine = ctypes.PyDLL
 
 
 class Timed:
@@ -32,7 +32,7 @@ class Timed:
 
 
 def main() -> None:
-    ctypes.CDLL = Timed  # type: ignore[assignment, misc]
+    ctypes.PyDLL = Timed  # type: ignore[assignment, misc]
     supervisor = Supervisor("127.0.0.1", 0, 1, 4096, Options())
     os.write(1, b"%d\n" % supervisor.port)
     supervisor.watch(0)

@@ -48,7 +48,7 @@ def test_applied_persisted_used_and_taken_back_over_power_cuts(machine: Machine)
     """check → apply → burst → power cut → boot → as applied → rollback → power cut → boot → as before."""
     before = ok(machine, STATE)
     assert machine.run(f"w check {TARGET}").code in (0, 1)
-    applied = ok(machine, APPLY)
+    applied = ok(machine, f"{APPLY} --restart")
     assert "checked again: all that must be met is met" in applied, applied
     live = ok(machine, STATE)
     assert live != before
