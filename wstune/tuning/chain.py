@@ -53,15 +53,16 @@ def target_key(txn: Transaction, act: Act) -> tuple[str, ...]:
 
 def chain(transactions: Iterable[Transaction], key: tuple[str, ...]) -> list[Link]:
     """The links that stand on one target, oldest first, worked out from all that was done and undone so far."""
-    links = [
-        Link(act, act.before, act.pre, act.after)
-        for txn in transactions
-        for act in txn.acts
-        if target_key(txn, act) == key
-    ]
-    # In the order in which they were undone: each hands what it had found to the one above it at that time.
-    for link in sorted((link for link in links if link.act.undone), key=lambda link: link.act.undone_at):
-        _unlink(links, link)
+    acts = [act for txn in transactions for act in txn.acts if target_key(txn, act) == key]
+    events = [(act.intended_at, False, act) for act in acts]
+    events += [(act.undone_at, True, act) for act in acts if act.undone]
+    links: list[Link] = []
+    # As it went: what is undone hands what it had found to the one above it at that time, and to nobody who came later.
+    for _, undone, act in sorted(events, key=lambda event: event[:2]):
+        if undone:
+            _unlink(links, links[position(links, act)])
+        else:
+            links.append(Link(act, act.before, act.pre, act.after))
     return links
 
 

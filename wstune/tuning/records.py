@@ -82,8 +82,9 @@ class Act:
     local: bool = False
     done: bool = False
     undone: str = ""
+    intended_at: int = 0
     undone_at: int = 0
-    """Which record of the journal undid it: the order of undoing counts in a chain."""
+    """Which records of the journal told of it and undid it: the order of both counts in a chain."""
     sha: str = ""
     """For files: what undoing this act left in the file, "" when that is nothing."""
 
@@ -147,6 +148,7 @@ def replay(lines: Iterable[Mapping[str, Any]]) -> list[Transaction]:
             continue
         if what == "intent":
             intended = _act(txn_id, line)
+            intended.intended_at = number
             acts[txn_id, intended.number] = intended
             txn.acts.append(intended)
         elif what == "commit":
@@ -162,6 +164,11 @@ def replay(lines: Iterable[Mapping[str, Any]]) -> list[Transaction]:
                 act.undone_at = number
                 act.sha = str(line.get("sha", ""))
     return list(found.values())
+
+
+def next_record(transactions: Iterable[Transaction]) -> int:
+    """Later than all that these tell of, for what is added to them before the journal is read again."""
+    return max((max(act.intended_at, act.undone_at) for txn in transactions for act in txn.acts), default=0) + 1
 
 
 def begin_line(txn: Transaction) -> dict[str, Any]:

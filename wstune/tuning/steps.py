@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wstune.host.files import words
-from wstune.tuning.records import Act, Transaction, intent_line
+from wstune.tuning.records import Act, Transaction, intent_line, next_record
 from wstune.tuning.undo_file import Scene
 
 
@@ -28,6 +28,7 @@ def intend(scene: Scene, txn: Transaction, act: Act) -> None:
         scene.journal.append(intent_line(act))
     except OSError as error:
         raise Fatal(f"cannot write {scene.journal.index}: {words(error).lower()}") from error
+    act.intended_at = next_record(scene.transactions)
     txn.acts.append(act)
 
 

@@ -5,7 +5,7 @@ Used by `rollback`, and by `apply` when a change fails. Whatever happens to one 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from wstune.errors import PrivilegeError
@@ -17,7 +17,7 @@ from wstune.host.sysctl import read_sysctl, write_sysctl
 from wstune.model import Absence, Reading
 from wstune.tuning.chain import ABSENT, Link, belongs, chain, position, standing_targets, target_key
 from wstune.tuning.plan import file_max_guard, nr_open_guard
-from wstune.tuning.records import Act, ActKind, Transaction
+from wstune.tuning.records import Act, ActKind, Transaction, next_record
 from wstune.tuning.undo_file import Scene, Verdict, take_back_file
 from wstune.values import Kind, parse
 
@@ -89,7 +89,7 @@ def _undo_act(scene: Scene, txn: Transaction, act: Act, result: Undone) -> None:
     if verdict.sha:
         record["sha"] = verdict.sha
     # In memory even if the journal cannot take it: the next look at the host will find it so.
-    act.undone, act.sha, act.undone_at = verdict.how, verdict.sha, _last_undone(scene.transactions) + 1
+    act.undone, act.sha, act.undone_at = verdict.how, verdict.sha, next_record(scene.transactions)
     try:
         scene.journal.append(record)
     except OSError as error:
@@ -190,10 +190,6 @@ def _directory(scene: Scene, act: Act, links: list[Link], index: int) -> Verdict
     if any(kept.startswith(f"{act.target}/") for kept in standing_targets(scene.transactions, ActKind.FILE)):
         return Verdict("failed", "a file of ours is still in it")
     return Verdict("left", "not empty: somebody else keeps something in it")
-
-
-def _last_undone(transactions: Sequence[Transaction]) -> int:
-    return max((act.undone_at for txn in transactions for act in txn.acts), default=0)
 
 
 def shown(text: str) -> str:
