@@ -173,6 +173,16 @@ def hears_of_loss(process: subprocess.Popen[str], host: str) -> None:
     assert any(f"; {host} " in line and "lost: " in line.partition(f"; {host} ")[2].partition(";")[0] for line in said)
 
 
+def cut_until_heard(inside: Net, process: subprocess.Popen[str], host: str) -> None:
+    """Cut a machine's cable, and mend it as soon as the loss is told: the longer it is cut, the longer TCP waits before
+    it tries again."""
+    inside.link(host, "down")
+    try:
+        hears_of_loss(process, host)
+    finally:
+        inside.link(host, "up")
+
+
 def opened(inside: Net, host: str, most: int, seconds: float = 60) -> None:
     """Wait until that host has so many connections."""
     assert wait_until(lambda: inside.in_use(host) >= most, seconds), inside.in_use(host)

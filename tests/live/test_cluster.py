@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, need
-from tests.live.fleet import PYTHON, Dask, Net, finish, hears_of_loss, net, opened, refused, run
+from tests.live.fleet import PYTHON, Dask, Net, cut_until_heard, finish, net, opened, refused, run
 from tests.live.namespace import wait_until
 from tests.selfsigned import pair
 
@@ -117,13 +117,7 @@ def test_the_network_of_one_machine_is_cut_in_the_hold(dask: Dask, inside: Net) 
     opened(inside, "gen2", 1000)
     opened(inside, "srv", 3000)
     assert wait_until(lambda: False, 2) is False  # into the hold: pings and the fan-out are over
-    inside.link("gen2", "down")
-    try:
-        hears_of_loss(process, "gen2")
-    finally:
-        inside.link(
-            "gen2", "up"
-        )  # as soon as may be: the longer it is down, the longer TCP waits before it tries again
+    cut_until_heard(inside, process, "gen2")
     code, report = finish(process, 60)
     assert (code, report["verdict"]) == (3, "inconclusive")
     assert (report["wall"]["name"], report["wall"]["side"]) == ("machine-lost", "generator")
@@ -140,13 +134,7 @@ def test_the_network_of_one_machine_is_cut_while_opening(dask: Dask, inside: Net
     """What it had still to open is missing too: its share is counted in the phase in which it was lost."""
     process = dask.verify("host", "-n", "3000", "--rate", "500", "--hold", "0", "-v")
     opened(inside, "gen2", 400)
-    inside.link("gen2", "down")
-    try:
-        hears_of_loss(process, "gen2")
-    finally:
-        inside.link(
-            "gen2", "up"
-        )  # as soon as may be: the longer it is down, the longer TCP waits before it tries again
+    cut_until_heard(inside, process, "gen2")
     code, report = finish(process, 60)
     assert (code, report["wall"]["name"], report["wall"]["side"]) == (3, "machine-lost", "generator")
     gone = report["machines"][1]

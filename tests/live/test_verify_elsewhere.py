@@ -76,12 +76,13 @@ exec "$@"
 
 
 @pytest.mark.netns
-def test_an_address_of_one_link() -> None:
+@pytest.mark.parametrize("bound", ["::", "fe80::77%one"])
+def test_an_address_of_one_link(bound: str) -> None:
     """ws://[fe80::77%25one]: connected to on that interface, known as this host's, asked for its /stats there."""
     need("iproute2")
     program = (
         "import json, sys; from tests.live.chat import serve; from tests.live.elsewhere import verify\n"
-        "with serve('--bind', '::', '--workers', '1', '--expose-metrics') as server:\n"
+        f"with serve('--bind', '{bound}', '--workers', '1', '--expose-metrics') as server:\n"
         "    where = f'ws://[fe80::77%25one]:{server.port}/chat'\n"
         "    json.dump(verify(where, '--source', 'fe80::77%one', '-n', '50', '--hold', '0'), sys.stdout)\n"
     )

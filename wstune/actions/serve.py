@@ -21,6 +21,7 @@ import wstune
 from wstune.chat import listeners, systemd
 from wstune.chat.options import KERNEL_SEND_BUFFER, Options
 from wstune.errors import PrivilegeError, UsageError
+from wstune.host.addresses import bindable
 
 RESERVE = 64
 """Descriptors of a worker that are no connections."""
@@ -184,7 +185,7 @@ def _hold(address: str, port: int) -> tuple[list[int], int]:
     with socket.socket(family, socket.SOCK_STREAM) as held:
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         try:
-            held.bind((address, port))
+            held.bind(bindable(address, port))
         except OSError as error:
             _hold_failed(error, address, port)
         port = held.getsockname()[1]
@@ -196,7 +197,7 @@ def _why_taken(address: str, port: int) -> int:
     with socket.socket(family, socket.SOCK_STREAM) as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            trial.bind((address, port))
+            trial.bind(bindable(address, port))
         except OSError as error:
             return error.errno or 0
     return errno.EADDRINUSE

@@ -6,6 +6,7 @@ import socket
 import struct
 
 from wstune.chat.options import Options
+from wstune.host.addresses import bindable
 
 _DEFER_ACCEPT = 9  # linux/tcp.h TCP_DEFER_ACCEPT: wake the server when the request is there
 _USER_TIMEOUT = 18  # linux/tcp.h TCP_USER_TIMEOUT, milliseconds
@@ -20,7 +21,7 @@ def listen(address: str, port: int, backlog: int, options: Options) -> socket.so
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # or TIME_WAITs keep a restart out for a minute
         configure(listener, options)
-        listener.bind((address, port))
+        listener.bind(bindable(address, port))
         listener.listen(backlog)
     except OSError:
         listener.close()
@@ -52,7 +53,7 @@ def port_is_taken(address: str, port: int) -> bool:
     with socket.socket(_family(address), socket.SOCK_STREAM) as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            trial.bind((address, port))
+            trial.bind(bindable(address, port))
         except OSError:
             return True
         return False

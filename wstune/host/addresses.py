@@ -5,11 +5,11 @@ from __future__ import annotations
 import socket
 
 
-def bindable(address: str) -> tuple[str | int, ...]:
-    """What bind() takes for an address, at any port. Of fe80::1%eth0 or fe80::1%2 the interface has a place of its own,
+def bindable(address: str, port: int = 0) -> tuple[str | int, ...]:
+    """What bind() takes for an address and a port. Of fe80::1%eth0 or fe80::1%2 the interface has a place of its own,
     which Python fills with 0 otherwise; so has one that is not there, and bind() says EINVAL."""
     host, _, interface = address.partition("%")
-    return (host, 0, 0, _index(interface)) if interface else (host, 0)
+    return (host, port, 0, _index(interface)) if interface else (host, port)
 
 
 def _index(interface: str) -> int:
