@@ -168,7 +168,7 @@ def test_every_member_has_its_part_of_the_plan() -> None:
     ]
     assert [member.plan["seed"] for member in found] == [7, 9]
     assert [member.plan["sources"] for member in found] == [["10.0.0.1"], []]
-    assert [member.plan["openers"] for member in found] == [2, 1]
+    assert [(member.plan["openers"], member.plan["window"]) for member in found] == [(2, 256), (1, 256)]
     assert all(member.plan["server"] is None and member.plan["force"] for member in found)
     assert found[0].ahead == 0.25
 

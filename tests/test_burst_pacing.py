@@ -91,3 +91,11 @@ def test_a_rate_that_makes_no_sense_is_refused(text: str) -> None:
     """Zero, negative, text, an open end before another phase, phases that end too early."""
     with pytest.raises(ValueError, match="got"):
         pacing.parse_rate(text, 1000)
+
+
+@given(st.integers(1, 200), st.integers(1, 64))
+def test_as_many_handshakes_are_in_flight_however_many_open_them(generators: int, cpus: int) -> None:
+    """256 a processor, but for what division leaves; no more openers than generators, and two a processor at most."""
+    openers, window = pacing.at_once(generators, cpus)
+    assert 1 <= openers <= min(generators, 2 * cpus)
+    assert 256 * cpus - openers < openers * window <= 256 * cpus

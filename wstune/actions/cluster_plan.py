@@ -155,6 +155,7 @@ def members(machines: list[Generator], own: list[int], base: dict[str, Any], opt
         if options.target.loopback and not sources:
             many = max(processes, sources_needed(share, _USABLE_PORTS))
             sources, skip = loopback_sources(many, skip), skip + many
+        openers, window = pacing.at_once(processes, cpus)
         plan = {
             **base,
             "server": None,
@@ -163,7 +164,8 @@ def members(machines: list[Generator], own: list[int], base: dict[str, Any], opt
             else pacing.split(share, processes),
             "phases": phases[number],
             "sources": sources,
-            "openers": max(1 if machine.neighbours > 1 else 2, cpus),
+            "openers": openers,
+            **({} if phases[number] else {"window": window}),
             "seed": base["seed"] + number,
             "first_number": first_number,
             "clock_ns": max(0, epoch - int(machine.ahead * 1e9)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wstune.actions import verify_scenario
-from wstune.burst import budget, load_guard
+from wstune.burst import budget, load_guard, pacing
 from wstune.burst.ports import loopback_sources
 from wstune.burst.process import Event
 from wstune.errors import InconclusiveError
@@ -16,10 +16,8 @@ from wstune.tunables import find
 if TYPE_CHECKING:
     from wstune.actions.verify import Run, VerifyOptions
 
-WINDOW = 256
-"""Handshakes in flight at each generator that is opening as fast as it goes."""
 PACED_WINDOW = 16_384
-"""The same when paced: an open model does not wait for answers, but for descriptors."""
+"""Handshakes in flight at each generator when paced: an open model does not wait for answers, but for descriptors."""
 BACKLOG = 65_535
 """Asked of listen(); the kernel takes min(this, somaxconn)."""
 HANDSHAKE_SECONDS = 10.0
@@ -90,6 +88,7 @@ def coordinator_plan(state: Run) -> Event:
     sources = list(verify_scenario.sources(options))
     if not sources and target.loopback:
         sources = loopback_sources(planned.sources)
+    openers, window = pacing.at_once(planned.generators, state.shown.room.cpus)
     return {
         "server": {"processes": planned.servers, "backlog": BACKLOG} if target.ours else None,
         "target": [target.address, (options.port or 0) if target.ours else target.port],
@@ -97,8 +96,8 @@ def coordinator_plan(state: Run) -> Event:
         "host": target.host_header,
         **verify_scenario.told(options, planned.connections, planned.generators),
         "sources": sources,
-        "window": PACED_WINDOW if verify_scenario.scenario_of(options).phases else WINDOW,
-        "openers": max(2, state.shown.room.cpus),
+        "window": PACED_WINDOW if verify_scenario.scenario_of(options).phases else window,
+        "openers": openers,
         "timeout": HANDSHAKE_SECONDS,
         "seed": options.seed,
         "reserve_bytes": 0 if options.force else planned.reserve_bytes,
