@@ -215,3 +215,17 @@ def test_a_host_with_no_file_left_stops_the_opening(monkeypatch: pytest.MonkeyPa
     burst.look_after_the_host()
     assert burst.stopped_by == "file-max-reserve"
     assert burst.stopped_why == "not one file more could be opened on this host"
+
+
+@pytest.mark.parametrize(
+    ("phases", "policy"), [([], os.SCHED_BATCH), ([[100.0, 100.0, COUNT]], os.SCHED_OTHER)], ids=["free", "paced"]
+)
+def test_who_is_woken_waits_for_its_turn_unless_paced(phases: list[list[float]], policy: int) -> None:
+    """A server that interrupts its client for each connection makes all of them slower; a pacer must not be late."""
+    burst = Burst(plan(phases=phases), lambda event: None)
+    try:
+        pids = burst.wait_for("ready")["server_pids"]
+        assert len(pids) == 2
+        assert {os.sched_getscheduler(pid) for pid in pids} == {policy}
+    finally:
+        burst.end()

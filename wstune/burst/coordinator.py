@@ -373,7 +373,10 @@ def main() -> None:
         if not byte:
             return
         line += byte
-    coordinator = Coordinator(json.loads(line))
+    plan = json.loads(line)
+    if not plan.get("phases"):  # a pacer that waits for its turn would be late
+        worker.go_in_batches()
+    coordinator = Coordinator(plan)
     try:
         coordinator.run()
     except OSError as error:

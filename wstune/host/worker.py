@@ -30,6 +30,21 @@ def begin(parent: int) -> None:
         os._exit(1)
 
 
+def go_in_batches() -> None:
+    """Let this process and its children take turns by SCHED_BATCH: whoever is woken waits for its turn (sched(7)).
+
+    Without it each client's write wakes a server in the middle of the client's turn, for one connection: opening is
+    an eighth slower, and so is each connection. It is also a courtesy to all others on the host. Needs no privilege;
+    a process whose policy somebody has chosen keeps it.
+    """
+    if os.sched_getscheduler(0) != os.SCHED_OTHER:
+        return
+    try:
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    except OSError:
+        pass  # a sandbox that does not permit it: slower, nothing else
+
+
 def raise_nofile() -> int:
     """Raise the soft RLIMIT_NOFILE to the hard one (needs no privilege). Returns it."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
