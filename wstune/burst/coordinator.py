@@ -147,6 +147,7 @@ class Coordinator:
                 launched += 1
             if self._halted and not opening:
                 break
+            tree.steer()
             for pipe, _ in poller.poll(20):
                 poller.unregister(pipe)
                 opening.discard(pipe)
@@ -156,6 +157,7 @@ class Coordinator:
                 self.wait(0)
                 self.tell("progress", **self.progress())
                 self.look_after_the_host()
+        tree.steer(end=True)
         last = max((words[t.OPENED_NS] for words in tree.tallies), default=0) / 1e9
         seconds = (last or time.monotonic()) - self.began
         self.tell("open", **{**self.progress(), "seconds": seconds, "pids": list(tree.pids)})

@@ -21,6 +21,7 @@ from wstune.burst.generator import Generator
 from wstune.burst.opening import Job
 from wstune.burst.ports import share
 from wstune.burst.script import read_programs
+from wstune.burst.steering import Steering
 from wstune.chat import stats
 from wstune.chat.server import Options
 from wstune.chat.workers import Supervisor, port_is_taken
@@ -56,6 +57,7 @@ class Tree:
         self.pipes: dict[int, int] = {}
         self.lost: list[tuple[str, int]] = []
         self.supervisor: Supervisor | None = None
+        self.steering: Steering | None = None
         self.server_pid = 0
         self.tls = _tls(plan["tls"]) if plan.get("tls") else None  # once, for all that are forked
         self._inherited = inherited
@@ -82,11 +84,24 @@ class Tree:
         self.server_pid = os.fork()
         if self.server_pid == 0:
             _supervise(supervisor, self._inherited, me)
+        if server["processes"] > self.plan["openers"] and self.generators and not self.plan.get("phases"):
+            many = server["processes"], self.plan["openers"], sum(self.plan["shares"])
+            self.steering = Steering(supervisor.listeners[0].dup(), *many)
         for listener in supervisor.listeners:
             listener.close()
         until = time.monotonic() + _START_SECONDS
         while not all(self.server_pids()) and time.monotonic() < until:
             time.sleep(0.002)
+
+    def steer(self, *, end: bool = False) -> None:
+        """Let those servers have the next connections whose turn it is; at the `end`, and once one is lost, all."""
+        if self.steering is None:
+            return
+        if end or self.lost:
+            self.steering.end()
+            self.steering = None
+        else:
+            self.steering.move(self.total(t.STARTED))
 
     def server_pids(self) -> list[int]:
         supervisor = self.supervisor
@@ -125,6 +140,8 @@ class Tree:
                 ours.close()
                 for fd in (*self.pipes.values(), *self._inherited):
                     os.close(fd)
+                if self.steering is not None:
+                    self.steering.close()
                 job = self._job(index, start)
                 Generator(job, self.tallies[index], self.board, theirs.detach(), self.tls).run()
             except Exception:
