@@ -67,8 +67,9 @@ def _require_place(txn: Transaction, here: Place, force: bool) -> None:
             f"transaction {txn.id} belongs to the host's own network namespace; nothing was written",
             "run wstune rollback on the host itself",
         )
-    way = namespaces.way_into(txn.place.netns) if txn.place.netns is not None else None
-    where = f"network namespace {txn.place.netns}, and this is {here.netns}"
+    way = namespaces.way_into(txn.place.netns, txn.place.cookie) if txn.place.netns is not None else None
+    this = f"and this is {here.netns}" if here.netns != txn.place.netns else "and this is another with its number"
+    where = f"network namespace {txn.place.netns}, {this}"
     if way is not None:
         raise RollbackError(
             f"transaction {txn.id} belongs to {where}; nothing was written", f"{way} wstune rollback {txn.id}"
