@@ -34,7 +34,7 @@ class Sink(Worker):
 def main() -> None:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    workers.Worker = Sink  # type: ignore[misc]
+    workers.Worker = Sink  # type: ignore[attr-defined]
     options = Options(reset_on_close=True, expose_metrics=True)
     supervisor = workers.Supervisor("127.0.0.1", 0, int(sys.argv[1]), 65_535, options)
     supervisor.start()

@@ -15,7 +15,7 @@ from tests.live.namespace import private_namespace, wait_until
 
 @pytest.mark.parametrize(
     ("value", "bound", "at_least", "code"),
-    [(0.8, 0.72, True, 0), (0.72, 0.72, True, 0), (0.7, 0.72, True, 1), (0.1, 0.2, False, 0), (0.3, 0.2, False, 1)],
+    [(0.9, 0.8, True, 0), (0.8, 0.8, True, 0), (0.7, 0.8, True, 1), (0.1, 0.2, False, 0), (0.3, 0.2, False, 1)],
 )
 def test_a_bound_decides_the_exit_code(
     value: float, bound: float, at_least: bool, code: int, capsys: pytest.CaptureFixture[str]

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import socket
 import ssl
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.raw_server import head, server
 from tests.selfsigned import pair
 from wstune.burst import tally as t
 from wstune.burst import tls
@@ -28,48 +27,8 @@ TUNNEL = b"CONNECT chat.example:80 HTTP/1.1\r\nHost: chat.example:80\r\n\r\n"
 ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 
 
-def head(client: socket.socket) -> bytes:
-    data = b""
-    while b"\r\n\r\n" not in data:
-        more = client.recv(4096)
-        if not more:
-            raise OSError("it left")
-        data += more
-    return data
-
-
 def upgrade(client: socket.socket) -> None:
     client.sendall(handshake.build_response(handshake.accept_value(handshake.parse_request(head(client)).key)))
-
-
-@contextmanager
-def server(serve_one: Callable[[socket.socket], None]) -> Iterator[tuple[str, int]]:
-    """A server on loopback that serves one connection after the other so, and keeps them."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    kept: list[socket.socket] = []
-
-    def serve() -> None:
-        while True:
-            try:
-                client, _ = listener.accept()
-            except OSError:
-                return
-            kept.append(client)
-            try:
-                serve_one(client)
-            except OSError:
-                continue
-
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    try:
-        yield listener.getsockname()
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        thread.join(5)
-        for client in kept:
-            client.close()
 
 
 def burst(address: tuple[str, int], tunnel: bytes = b"", secured: tls.ClientTls | None = None) -> list[int]:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from tests import raw_server
 from wstune.burst import tally as t
 from wstune.burst.connections import BOARD_WORDS, Connections
 from wstune.burst.opening import Job, Opening
@@ -27,36 +28,17 @@ Answer = Callable[[socket.socket, bytes], None]
 @contextmanager
 def server(answer: Answer | None) -> Iterator[tuple[str, int]]:
     """A server on loopback that gives every request to `answer` with its accept value; None: nobody listens."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    address = listener.getsockname()
     if answer is None:
-        listener.close()
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            address = listener.getsockname()
         yield address
         return
-    kept: list[socket.socket] = []
 
-    def serve() -> None:
-        while True:
-            try:
-                client, _ = listener.accept()
-            except OSError:
-                return
-            kept.append(client)
-            request = b""
-            while b"\r\n\r\n" not in request:
-                request += client.recv(4096)
-            answer(client, handshake.accept_value(handshake.parse_request(request).key))
+    def serve_one(client: socket.socket) -> None:
+        answer(client, handshake.accept_value(handshake.parse_request(raw_server.head(client)).key))
 
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    try:
+    with raw_server.server(serve_one) as address:
         yield address
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        thread.join(5)
-        for client in kept:
-            client.close()
 
 
 def burst(address: tuple[str, int], **changes: object) -> tuple[list[int], Connections]:

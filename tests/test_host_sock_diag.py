@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.conftest import need
+from tests.conftest import ROOT, need
 from wstune.host.files import Root
 from wstune.host.sock_diag import listeners
 from wstune.host.usage import first_sockets
@@ -49,6 +49,38 @@ def test_many_listeners_come_whole() -> None:
     finally:
         for server in servers:
             server.close()
+
+
+def test_a_fin_that_nobody_answers_is_counted() -> None:
+    """While the peer's namespace drops everything; of another port there is none."""
+    need("netns")
+    need("nft")
+    code = f"""
+import socket, subprocess, sys, time
+sys.path.insert(0, {str(ROOT)!r})
+from wstune.host.sock_diag import with_unanswered_fin
+subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+server = socket.create_server(("127.0.0.1", 0))
+port = server.getsockname()[1]
+clients = [socket.create_connection(("127.0.0.1", port)) for _ in range(3)]
+accepted = [server.accept() for _ in clients]
+assert with_unanswered_fin(port) == 0
+rules = "add table inet t; add chain inet t i {{ type filter hook input priority 0; policy drop; }}"
+subprocess.run(["nft", rules], check=True)
+for client in clients:
+    client.close()
+assert with_unanswered_fin(port) == 3, with_unanswered_fin(port)
+assert with_unanswered_fin(port + 1) == 0
+subprocess.run(["nft", "flush ruleset"], check=True)
+until = time.monotonic() + 20
+while with_unanswered_fin(port):
+    assert time.monotonic() < until
+    time.sleep(0.01)
+"""
+    run = subprocess.run(
+        ["unshare", "-Urn", sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert run.returncode == 0, run.stderr
 
 
 def test_another_network_namespace() -> None:

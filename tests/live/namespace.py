@@ -66,9 +66,17 @@ class Namespace:
                 continue
         return [pid for pid in found if pid != self.holder]
 
+    def left(self) -> str:
+        """What is left inside, as a failing test shows it: processes, and the kernel's list of sockets; else empty."""
+        processes = self.processes()
+        if self.sockets() == (0, 0) and not processes:
+            return ""
+        listed = (Path(f"/proc/{self.holder}/net/{name}").read_text() for name in ("tcp", "tcp6"))
+        return "\n".join([f"processes {processes}, sockets {self.sockets()}", *listed])
+
     def is_clean(self) -> bool:
         """Whether nothing of anybody is left inside."""
-        return self.sockets() == (0, 0) and self.processes() == []
+        return not self.left()
 
 
 @contextmanager

@@ -59,7 +59,7 @@ def _tree(process: subprocess.Popen[str]) -> tuple[psutil.Process, list[psutil.P
 def test_several_thousand(inside: Namespace) -> None:
     """5,000 connections are opened, held and used; every figure is there; nothing is left, not even a TIME_WAIT."""
     report = _end(inside.verify("-n", "5000", "--hold", "1"))
-    assert inside.is_clean()
+    assert inside.left() == ""
     assert report["verdict"] == "confirmed"
     assert report["reached"] == report["target"]["connections"] == 5000
     assert report["held"]["lost"] == report["open"]["failed"] == 0
@@ -103,7 +103,7 @@ def test_it_shards(inside: Namespace) -> None:
     assert report["sentences"][-1] == (
         f"confirmed with {report['processes']['server']} server processes; one process here holds {single:,}"
     )
-    assert inside.is_clean()
+    assert inside.left() == ""
 
 
 def test_one_process_that_is_too_few(inside: Namespace) -> None:
@@ -113,7 +113,7 @@ def test_one_process_that_is_too_few(inside: Namespace) -> None:
     assert (report["wall"]["name"], report["wall"]["side"]) == ("nofile", "server")
     assert 900 < report["reached"] < 1024
     assert any(error["errno"] == "EMFILE" and error["side"] == "server" for error in report["errors"])
-    assert inside.is_clean()
+    assert inside.left() == ""
 
 
 @pytest.mark.parametrize("times", [1, 2])
@@ -129,7 +129,7 @@ def test_interrupted_while_opening(inside: Namespace, times: int) -> None:
     assert report["interrupted"]
     assert report["wall"]["name"] == "interrupted"
     assert 0 < report["reached"] < 60_000
-    assert inside.is_clean()
+    assert inside.left() == ""
 
 
 def test_interrupted_while_holding(inside: Namespace) -> None:
@@ -143,7 +143,7 @@ def test_interrupted_while_holding(inside: Namespace) -> None:
     assert report["interrupted"]
     assert report["reached"] == 2000
     assert report["held"]["lost"] == 0
-    assert inside.is_clean()
+    assert inside.left() == ""
 
 
 @pytest.mark.parametrize("side", ["server", "generator"])
@@ -157,7 +157,7 @@ def test_a_killed_worker(inside: Namespace, side: str, moment: str) -> None:
     report = _end(process, 30)
     assert report["verdict"] == "inconclusive"
     assert (report["wall"]["name"], report["wall"]["side"]) == ("worker-lost", side)
-    assert inside.is_clean()
+    assert inside.left() == ""
 
 
 def test_a_killed_coordinator(inside: Namespace) -> None:

@@ -73,7 +73,7 @@ def test_what_does_not_fit_opens_nothing(inside: Namespace) -> None:
     )
     assert "--force" in done.stderr
     assert done.stdout == ""
-    assert inside.is_clean()
+    assert inside.left() == ""
 
 
 def test_the_budget_is_printed(inside: Namespace) -> None:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 _START_SECONDS = 10.0
 _END_SECONDS = 60.0
+_FIN_SECONDS = 1.0
 
 
 class Tree:
@@ -209,7 +210,8 @@ class Tree:
 
         The one that lives on stands still while the generators end: a reset that comes just when the kernel puts a
         TIME_WAIT in the place of a socket that its process has left reaches neither, and the TIME_WAIT stays
-        (net/ipv4/tcp_minisocks.c tcp_time_wait; seen with one connection of some 100,000).
+        (net/ipv4/tcp_minisocks.c tcp_time_wait; seen with one connection of some 100,000). On a busy host the kernel
+        does that in a thread of its own, after the process has ended: hence the wait for the last FIN's answer.
         """
         servers = self.server_pids() if self.server_pid else []
         _signal(self.pids, signal.SIGSTOP)
@@ -218,6 +220,8 @@ class Tree:
         _signal(self.pids, signal.SIGKILL)
         for pid in self.pids:
             os.waitpid(pid, 0)
+        if servers:
+            _until_every_fin_is_answered(self.plan["target"][1])
         _signal(servers[:1], signal.SIGCONT)
         for pipe in self.pipes.values():
             os.close(pipe)
@@ -227,12 +231,12 @@ class Tree:
         """End every process, the server's first, and wait for them."""
         if self.server_pid:
             _signal(self.pids, signal.SIGSTOP)
-            os.kill(self.server_pid, signal.SIGTERM)
-            _kill_and_wait(self.server_pids())
-        self.end_generators()
-        if self.server_pid:
+            _kill_and_wait(
+                [self.server_pid, *self.server_pids()]
+            )  # it has the listeners, and with them who waits there
             os.waitpid(self.server_pid, 0)
             self.server_pid = 0
+        self.end_generators()
 
 
 def _route(plan: dict[str, Any], target: tuple[str, int]) -> dict[str, Any]:
@@ -279,6 +283,18 @@ def _kill_and_wait(pids: list[int]) -> None:
             waiting -= 1
     for end in ends:
         os.close(end)
+
+
+def _until_every_fin_is_answered(port: int) -> None:
+    """Wait until the kernel has put away all that sent its FIN to that port; not longer than a second."""
+    from wstune.host.sock_diag import with_unanswered_fin
+
+    until = time.monotonic() + _FIN_SECONDS
+    try:
+        while with_unanswered_fin(port) and time.monotonic() < until:
+            time.sleep(0.005)
+    except OSError:
+        time.sleep(0.05)  # a kernel that does not tell; this is for tidiness only
 
 
 def _supervise(supervisor: Supervisor, inherited: tuple[int, ...], parent: int) -> None:

@@ -1,8 +1,8 @@
-"""Listening TCP sockets, by NETLINK_SOCK_DIAG: the kernel is asked for that state only.
+"""TCP sockets of one state, by NETLINK_SOCK_DIAG: the kernel is asked for that state only.
 
-It then walks the table of listeners alone, 0.1 ms, so that a million connections cost nothing; /proc/net/tcp would be
-read whole. Sockets that are bound and neither listen nor connect (TCP_BOUND_INACTIVE, since 6.8) are left out: to find
-them it would walk every bucket of the bound ports, 150 ms here (net/ipv4/inet_diag.c inet_diag_dump_icsk).
+For listeners it walks the table of listeners alone, 0.1 ms, so that a million connections cost nothing; /proc/net/tcp
+would be read whole. Sockets that are bound and neither listen nor connect (TCP_BOUND_INACTIVE, since 6.8) are left out:
+to find them it would walk every bucket of the bound ports, 150 ms here (net/ipv4/inet_diag.c inet_diag_dump_icsk).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ _SOCK_DIAG_BY_FAMILY = 20
 _REQUEST, _DUMP = 0x001, 0x300
 _ERROR, _DONE = 2, 3
 _INET, _INET6, _TCP = 2, 10, 6
-_LISTEN = 10
-"""TCP_LISTEN (include/net/tcp_states.h)."""
+_FIN_WAIT1, _LISTEN = 4, 10
+"""include/net/tcp_states.h."""
 _MESSAGE = struct.Struct("=IHHII")
 _REQUEST_BODY = struct.Struct("=BBBxI48x")
 _SECONDS = 1.0
@@ -34,24 +34,38 @@ def listeners(pid: int | None = None) -> tuple[Listener, ...]:
     namespace that may not be entered.
     """
     if pid is None:
-        return tuple(_of_family(_INET) + _of_family(_INET6))
+        return tuple(_listeners(_INET) + _listeners(_INET6))
     from wstune.host.child import run
     from wstune.host.inside import enter
 
     def inside() -> list[tuple[object, ...]]:
         enter(pid)
-        return [tuple(found) for family in (_INET, _INET6) for found in _of_family(family)]
+        return [tuple(found) for family in (_INET, _INET6) for found in _listeners(family)]
 
     return tuple(Listener(*fields) for fields in run(inside, 2 * _SECONDS))
 
 
-def _of_family(family: int) -> list[Listener]:
-    found: list[Listener] = []
+def with_unanswered_fin(port: int) -> int:
+    """How many sockets of this network namespace have sent their FIN to that port and not had the answer (FIN_WAIT1).
+
+    Raises OSError. The kernel walks the table of established sockets for it.
+    """
+    messages = _of_family(_INET, _FIN_WAIT1) + _of_family(_INET6, _FIN_WAIT1)
+    return sum(int.from_bytes(message[6:8], "big") == port for message in messages)
+
+
+def _listeners(family: int) -> list[Listener]:
+    return [_listener(message) for message in _of_family(family, _LISTEN)]
+
+
+def _of_family(family: int, state: int) -> list[bytes]:
+    """struct inet_diag_msg of each socket in that state."""
+    found: list[bytes] = []
     diag = _socket.socket(_NETLINK, _socket.SOCK_RAW | _socket.SOCK_CLOEXEC, _SOCK_DIAG)
     try:
         diag.settimeout(_SECONDS)
         diag.bind((0, 0))
-        body = _REQUEST_BODY.pack(family, _TCP, 0, 1 << _LISTEN)
+        body = _REQUEST_BODY.pack(family, _TCP, 0, 1 << state)
         diag.send(_MESSAGE.pack(_MESSAGE.size + len(body), _SOCK_DIAG_BY_FAMILY, _REQUEST | _DUMP, 1, 0) + body)
         while len(found) < _MOST:
             if _take(diag.recv(1 << 17), found):
@@ -61,7 +75,7 @@ def _of_family(family: int) -> list[Listener]:
     return found
 
 
-def _take(data: bytes, found: list[Listener]) -> bool:
+def _take(data: bytes, found: list[bytes]) -> bool:
     """Add what one datagram holds; whether it was the last. Raises OSError for the kernel's error."""
     at = 0
     while at + _MESSAGE.size <= len(data):
@@ -73,7 +87,7 @@ def _take(data: bytes, found: list[Listener]) -> bool:
         if kind == _ERROR:
             number = -struct.unpack_from("=i", data, at + _MESSAGE.size)[0]
             raise OSError(number, os.strerror(number))
-        found.append(_listener(data[at + _MESSAGE.size : at + length]))
+        found.append(data[at + _MESSAGE.size : at + length])
         at += (length + 3) & ~3
     return not data
 
