@@ -10,10 +10,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
-from tests.conftest import ROOT, Part
+from tests.conftest import ROOT, SHARED, Part
 
 GOES_ON = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
 """After these the second part runs as well: whoever changed something wants to know all that fails."""
@@ -34,11 +35,13 @@ def exit_code(codes: list[int]) -> int:
 
 def main(arguments: list[str]) -> int:
     codes: list[int] = []
-    for part in Part:
-        options = [f"--part={part}", *processes(part, len(os.sched_getaffinity(0)))]
-        codes.append(subprocess.run([sys.executable, "-m", "pytest", *options, *arguments], cwd=ROOT).returncode)
-        if codes[-1] not in GOES_ON:
-            break
+    with tempfile.TemporaryDirectory(prefix="wstune-tests-") as shared:
+        for part in Part:
+            options = [f"--part={part}", *processes(part, len(os.sched_getaffinity(0)))]
+            command = [sys.executable, "-m", "pytest", *options, *arguments]
+            codes.append(subprocess.run(command, cwd=ROOT, env={**os.environ, SHARED: shared}).returncode)
+            if codes[-1] not in GOES_ON:
+                break
     return exit_code(codes)
 
 

@@ -39,12 +39,17 @@ ALONE = (
 
 COMPANY = (
     "tests/live/test_chat_browser.py",
+    "tests/live/test_chat_hostile.py",
     "tests/live/test_chat_serve.py",
+    "tests/live/test_chat_tls.py",
     "tests/live/test_walls_of_servers.py",
 )
 """Of those, what measures nothing, and mostly waits."""
 
-LONG = ("tests/vm", "tests/crash")
+SHARED = "WSTUNE_TESTS_SHARED"
+"""The environment variable that names a directory for what the first part makes and the second one uses."""
+
+LONG = ("tests/vm", "tests/test_newcomer_debian.py", "tests/crash")
 """What takes minutes begins first, so that no processor waits for another in the end."""
 
 
@@ -58,6 +63,12 @@ class Part(StrEnum):
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update", action="store_true", help="rewrite golden files and generated references")
     parser.addoption("--part", type=Part, choices=Part, help="only tests that run beside others, or only the others")
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Path:
+    """Where both parts of a run look; of plain `pytest`, a directory of the test's own."""
+    return Path(os.environ.get(SHARED, tmp_path))
 
 
 def _is_in(path: Path, places: tuple[str, ...]) -> bool:

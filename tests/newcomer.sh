@@ -3,7 +3,7 @@
 #
 # ROOT is made by debootstrap unless it is there; the fresh clone of this repository's HEAD is in it as /home/wstune.
 # FILE holds the commands, one a line, each as `CODES<tab>COMMAND`: the exit codes that are right, separated by commas.
-# PHASE `network` runs them with the network (to install), PHASE `apart` in a network namespace of their own, whose
+# PHASE `debian` only makes ROOT, `network` runs them with the network (to install), PHASE `apart` in a network namespace of their own, whose
 # accept queue is as small as on an old machine; fs, kernel and vm are read-only, for they are everybody's.
 set -euo pipefail
 trap 'echo "newcomer.sh: line $LINENO ended with $?: $BASH_COMMAND" >&2' ERR
@@ -15,8 +15,11 @@ if [ ! -e "$root/usr/bin/python3" ]; then
 	mirror=$({ cat /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null || true; } |
 		sed -n 's/^URIs: *\([^ ]*\).*/\1/p; s/^deb  *\(\[[^]]*\]  *\)\{0,1\}\([^ ]*\).*/\2/p' | sed 1q)
 	suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
-	debootstrap --variant=minbase --include=make,python3,python3-venv,ca-certificates,sudo,git "$suite" "$root" ${mirror:+"$mirror"}
+	rm -rf "$root.new" # of a run that was ended in the middle
+	debootstrap --variant=minbase --include=make,python3,python3-venv,ca-certificates,sudo,git "$suite" "$root.new" ${mirror:+"$mirror"}
+	mv "$root.new" "$root"
 fi
+[ "$phase" != debian ] || exit 0
 [ -e "$root/home/wstune" ] || git clone --quiet --no-hardlinks "$here" "$root/home/wstune"
 
 # How this machine reaches the Python package index is this machine's business: pip's settings go in as they are.

@@ -43,9 +43,9 @@ def test_the_tutorial_has_its_lines() -> None:
 @pytest.mark.root
 @pytest.mark.debootstrap
 @pytest.mark.timeout(1500)
-def test_it_works_to_the_end(tmp_path: Path) -> None:
+def test_it_works_to_the_end(shared: Path, tmp_path: Path) -> None:
     """Every line ends as it should: with the network to install, then in a network of its own. Two minutes and more."""
-    root = tmp_path / "debian"
+    root = shared / "debian"
     lines = commands(TUTORIAL)
     installed = lines.index("wstune --version") + 1
     readme = next(line.partition(" #")[0].rstrip() for line in commands(ROOT / "README.md") if "make verify" in line)
