@@ -126,7 +126,7 @@ def test_the_block_of_the_blog_post(machine: Machine) -> None:
         assert line in live
     # systemd has a hard limit of 1048576: below that of any process nr_open is never put, and the apply says so.
     assert "fs.nr_open = 1048576" in live
-    assert "a running process has a hard file limit of 1048576" in second.text
+    assert "a process, login or service has a hard file limit of 1048576" in second.text
     ok(machine, "w rollback")
     assert ok(machine, STATE) == before
 
