@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tests.tuning_scene import MACHINE
-from wstune.model import Change, FileChange, Plan, Refusal, Severity, Store
+from wstune.changes import Change, FileChange, Plan, Refusal
+from wstune.model import Severity, Store
 from wstune.tunables import find
 from wstune.tuning.persist import SYSCTL_FILE, render
 

@@ -12,9 +12,10 @@ from tests.samples_plan import plan_of_everything
 from tests.tuning_scene import FACTS
 from wstune.actions import apply
 from wstune.actions.apply import ApplyOptions, Prepared, remaining, require_possible, restart
+from wstune.changes import Change, Plan, Refusal
 from wstune.errors import ApplyError, PrivilegeError, UsageError
 from wstune.host import systemd
-from wstune.model import Change, HostFacts, Plan, Refusal, Severity, Store
+from wstune.model import HostFacts, Severity, Store
 from wstune.tuning.apply import Applied
 
 ABLE = replace(FACTS, capabilities=("CAP_SYS_RESOURCE", "CAP_SYS_ADMIN", "CAP_NET_ADMIN"))

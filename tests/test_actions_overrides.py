@@ -9,7 +9,7 @@ import pytest
 from tests.trees import plant
 from tests.tuning_scene import make_host
 from wstune.actions.overrides import login_bounds, unit_bounds, with_overrides
-from wstune.model import FileChange
+from wstune.changes import FileChange
 from wstune.tuning.plan_files import Bounds
 
 SYSTEMD = (1024, 524288)

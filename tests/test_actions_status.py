@@ -18,9 +18,10 @@ from wstune.actions.check import run_check
 from wstune.actions.drift import Drift
 from wstune.actions.place import here
 from wstune.actions.status import Held, Status, run_status, status_document, status_text
+from wstune.changes import Change, FileChange
 from wstune.host import rlimits
 from wstune.host.host import Host
-from wstune.model import Change, FileChange, Severity, Store
+from wstune.model import Severity, Store
 from wstune.report.head import Head
 from wstune.tuning.ageing import Aged
 from wstune.tuning.apply import apply_plan

@@ -12,7 +12,8 @@ import pytest
 from tests.samples_plan import plan_of_everything
 from tests.schemas import require_published, schema_of
 from tests.test_report_json import SCHEMAS
-from wstune.model import Outcome, Refusal
+from wstune.changes import Refusal
+from wstune.model import Outcome
 from wstune.report.head import Head
 from wstune.report.json import dumps
 from wstune.report.json_plan import apply_document, rollback_document

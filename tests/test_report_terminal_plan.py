@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.conftest import Golden
 from tests.samples_plan import plan_of_everything
-from wstune.model import Plan
+from wstune.changes import Plan
 from wstune.report.terminal_plan import applied_text, plan_text, rolled_back_text
 
 

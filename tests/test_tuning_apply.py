@@ -23,10 +23,11 @@ from tests.tuning_scene import (
     sysctl_plan,
     values,
 )
+from wstune.changes import Change
 from wstune.errors import ApplyError, RollbackError, UsageError
 from wstune.host import rlimits
 from wstune.host.host import Host
-from wstune.model import Change, Severity, Store
+from wstune.model import Severity, Store
 from wstune.tuning.apply import apply_plan
 from wstune.tuning.records import Standing
 from wstune.tuning.rollback import cut_short, rollback

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tuning_scene import FACTS, circumstances, findings, reading
-from wstune.model import Absence, Finding, Operator, Outcome, Reading, Refusal, Requirement, Severity
+from wstune.changes import Refusal
+from wstune.model import Absence, Finding, Operator, Outcome, Reading, Requirement, Severity
 from wstune.tunables import CATALOGUE
 from wstune.tuning.plan import Process, file_max_guard, nr_open_guard, plan
 from wstune.values import Kind, Value, make, parse

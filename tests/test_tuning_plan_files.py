@@ -5,18 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.tuning_scene import MACHINE, findings, reading
-from wstune.model import (
-    Finding,
-    NextBoot,
-    Operator,
-    Persisted,
-    Plan,
-    Profile,
-    Refusal,
-    Requirement,
-    Role,
-    Severity,
-)
+from wstune.changes import Plan, Refusal
+from wstune.model import Finding, NextBoot, Operator, Persisted, Profile, Requirement, Role, Severity
 from wstune.readiness.judge import judge
 from wstune.readiness.next_boot import OWN
 from wstune.tunables import find

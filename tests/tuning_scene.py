@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from wstune.changes import Change, Plan
 from wstune.host.host import Host
-from wstune.model import Change, Finding, HostFacts, Plan, Profile, Reading, Requirement, Role, Severity, Store
+from wstune.model import Finding, HostFacts, Profile, Reading, Requirement, Role, Severity, Store
 from wstune.readiness.judge import judge
 from wstune.tunables import find
 from wstune.tuning.apply import Origin

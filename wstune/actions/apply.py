@@ -9,12 +9,13 @@ from dataclasses import dataclass, field, replace
 from wstune.actions.check import run_check
 from wstune.actions.overrides import login_bounds, unit_bounds, with_overrides
 from wstune.actions.place import here
+from wstune.changes import Change, Plan, Refusal
 from wstune.errors import ApplyError, PrivilegeError, RollbackError, UsageError
 from wstune.host import kernel, live_limits, own_files, rlimits, systemd, trust, units, users
 from wstune.host.files import words
 from wstune.host.host import Host
 from wstune.host.sysctl import path_of
-from wstune.model import Change, CheckReport, HostFacts, Outcome, Plan, Reading, Refusal, Role, Severity, Store
+from wstune.model import CheckReport, HostFacts, Outcome, Reading, Role, Severity, Store
 from wstune.tunables import find
 from wstune.tuning.apply import Applied, Origin, apply_plan
 from wstune.tuning.chain import standing_entries, standing_sysctls

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from wstune.changes import FileChange
 from wstune.errors import UsageError
 from wstune.host import systemd
 from wstune.host.files import Root, words
@@ -12,7 +13,6 @@ from wstune.host.host import Host
 from wstune.host.logins import limit_files, limits_of_process, login
 from wstune.host.sysctl_files import sysctl_files
 from wstune.host.units import drop_ins, manager_files, unit_files
-from wstune.model import FileChange
 from wstune.readiness.pam_limits import Login, login_limits
 from wstune.readiness.unit_files import DEFAULT_NOFILE, Machine, written_limits
 from wstune.tuning.plan_files import Bounds

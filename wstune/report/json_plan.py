@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from wstune.model import Change, FileChange, Plan, Store
+from wstune.changes import Change, FileChange, Plan
+from wstune.model import Store
 from wstune.report.json import Document, Head, head_document, value_document
 from wstune.tunables import find
 from wstune.values import parse

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from difflib import unified_diff
 
-from wstune.model import Change, FileChange, Plan, Severity, Store
+from wstune.changes import Change, FileChange, Plan
+from wstune.model import Severity, Store
 from wstune.report.words import BOLD, DIM, GREEN, RED, YELLOW, counted, paint, wrapped
 
 _BODY = " " * 7

@@ -11,12 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from wstune.changes import Change, Plan
 from wstune.errors import ApplyError, PrivilegeError, RollbackError
 from wstune.host import rlimits
 from wstune.host.files import words
 from wstune.host.host import Host
 from wstune.host.sysctl import read_sysctl, write_sysctl
-from wstune.model import Change, Plan, Reading, Scope, Severity, Store
+from wstune.model import Reading, Scope, Severity, Store
 from wstune.tunables import find
 from wstune.tuning import signals
 from wstune.tuning.apply_file import write_files

@@ -6,9 +6,9 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from wstune.changes import FileChange
 from wstune.host import own_files, systemd
 from wstune.host.files import words
-from wstune.model import FileChange
 from wstune.tuning.chain import ABSENT, PRESENT, standing_targets
 from wstune.tuning.records import Act, ActKind, Transaction
 from wstune.tuning.steps import Fatal, intend, note_done

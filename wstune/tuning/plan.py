@@ -8,20 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from wstune.model import (
-    Absence,
-    Change,
-    Effect,
-    Finding,
-    HostFacts,
-    Outcome,
-    Plan,
-    Refusal,
-    Scope,
-    Severity,
-    Store,
-    Tunable,
-)
+from wstune.changes import Change, Plan, Refusal
+from wstune.model import Absence, Effect, Finding, HostFacts, Outcome, Scope, Severity, Store, Tunable
 from wstune.readiness.compare import UNORDERED, demanded_value
 from wstune.tunables import find
 from wstune.values import Kind, Value, format_value, make, merged

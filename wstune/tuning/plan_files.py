@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from wstune.model import Change, FileChange, Finding, Outcome, Plan, Refusal, Severity, Store
+from wstune.changes import Change, FileChange, Plan, Refusal
+from wstune.model import Finding, Outcome, Severity, Store
 from wstune.readiness.compare import demanded_value
 from wstune.readiness.next_boot import OWN
 from wstune.readiness.sysctl_d import DIRECTORIES
