@@ -108,7 +108,7 @@ def facts(host: HostFacts) -> list[Row]:
             "control group",
             "no memory limit" if headroom is None else f"{size(headroom)} left in the nearest memory limit",
         ),
-        *(("", note) for note in host.notes),
+        *(("note", note) for note in host.notes),
     ]
 
 
