@@ -149,9 +149,9 @@ def ask() -> None:
 
     if not sys.stdin.isatty():
         raise UsageError("nobody is there to ask (no terminal); nothing was changed", "--yes applies without asking")
-    sys.stderr.write("Apply this? [y/N] ")
-    sys.stderr.flush()
     try:
+        sys.stderr.write("Apply this? [y/N] ")
+        sys.stderr.flush()
         answer = sys.stdin.readline()
     except KeyboardInterrupt:
         sys.stderr.write("\nnothing was changed\n")
