@@ -193,8 +193,8 @@ TSUNG = """<?xml version="1.0"?>
 <tsung loglevel="notice" version="1.0">
   <clients><client host="localhost" use_controller_vm="true" maxusers="100"/></clients>
   <servers><server host="127.0.0.1" port="{port}" type="tcp"/></servers>
-  <load duration="4" unit="second">
-    <arrivalphase phase="1" duration="2" unit="second">
+  <load duration="20" unit="second">
+    <arrivalphase phase="1" duration="10" unit="second">
       <users maxnumber="20" interarrival="0.05" unit="second"/>
     </arrivalphase>
   </load>
