@@ -3,8 +3,9 @@
 #
 # ROOT is made by debootstrap unless it is there; the fresh clone of this repository's HEAD is in it as /home/wstune.
 # FILE holds the commands, one a line, each as `CODES<tab>COMMAND`: the exit codes that are right, separated by commas.
-# PHASE `debian` only makes ROOT, `network` runs them with the network (to install), PHASE `apart` in a network namespace of their own, whose
-# accept queue is as small as on an old machine; fs, kernel and vm are read-only, for they are everybody's.
+# PHASE `debian` only makes ROOT, `network` runs them with the network (to install), `apart` in a network namespace of
+# their own, whose accept queue is as small as on an old machine; fs, kernel and vm are read-only, for they are
+# everybody's.
 set -euo pipefail
 trap 'echo "newcomer.sh: line $LINENO ended with $?: $BASH_COMMAND" >&2' ERR
 root=$1 commands=$2 phase=${3:-network}

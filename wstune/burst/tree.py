@@ -298,16 +298,14 @@ def _until_every_fin_is_answered(port: int) -> None:
 
 
 def _supervise(supervisor: Supervisor, inherited: tuple[int, ...], parent: int) -> None:
-    """The server's own process: relays between its workers until SIGTERM."""
-    stop: list[int] = []
+    """The server's own process: relays between its workers until it is killed."""
     try:
         worker.begin(parent)
-        signal.signal(signal.SIGTERM, lambda number, _: stop.append(number))
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         for fd in inherited:
             os.close(fd)
         supervisor.start()
-        while not stop:
+        while True:
             supervisor.poll(0.5)
     finally:
         supervisor.kill()
