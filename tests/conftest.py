@@ -156,6 +156,10 @@ CAPABILITIES: dict[str, tuple[str, Callable[[], bool]]] = {
     "tuned": ("TuneD", lambda: _runs("/usr/bin/python3", "-c", "import tuned.profiles")),
     "nginx": ("nginx", lambda: shutil.which("nginx") is not None or Path("/usr/sbin/nginx").exists()),
     "promtool": ("promtool, of prometheus", lambda: shutil.which("promtool") is not None),
+    "monitoring-plugin": (
+        "Monitoring::Plugin, of Perl",
+        lambda: _runs("perl", "-MMonitoring::Plugin::Performance", "-MJSON::PP", "-e", "1"),
+    ),
     "tsung": ("tsung", lambda: shutil.which("tsung") is not None),
     "npm": ("node and npm", lambda: shutil.which("node") is not None and shutil.which("npm") is not None),
     "loaders": ("systemd-sysctl and sysctl, and leave to chroot", lambda: loaders.programs() is not None),

@@ -1,12 +1,14 @@
-"""Nagios: the exit codes of its guidelines, one first line, and perfdata that pynag reads."""
+"""Nagios: the exit codes of its guidelines, one first line, and perfdata that the guidelines' own library reads."""
 
 from __future__ import annotations
 
+import json
+import subprocess
 from dataclasses import replace
 
 import pytest
-from pynag.Utils import PerfData
 
+from tests.conftest import need
 from tests.samples import CHECKS, EVERY_OUTCOME, finding
 from tests.samples_verify import CASES
 from wstune.model import Operator, Severity
@@ -17,16 +19,38 @@ from wstune.report.head import Head
 HEAD = Head("check", "2026-11-24T05:00:00Z", None, ("check", "sample"), 1)
 
 
+READER = """
+use JSON::PP; use Monitoring::Plugin::Performance; local $/;
+my @data = Monitoring::Plugin::Performance->parse_perfstring(<STDIN>);
+print encode_json([map { [$_->label, $_->value, $_->warning // "", $_->critical // ""] } @data]);
+"""
+"""Monitoring::Plugin, by those who wrote the guidelines; it leaves out each datum that it cannot read."""
+
+
+def read(data: str) -> list[tuple[str, str, str, str]]:
+    """Each datum as (label, value, warn, crit); all of them can be read."""
+    need("monitoring-plugin")
+    done = subprocess.run(["perl", "-we", READER], input=data, capture_output=True, text=True, check=True)
+    metrics = [(label, str(value), str(warn), str(crit)) for label, value, warn, crit in json.loads(done.stdout)]
+    assert len(metrics) == data.count("="), data
+    return metrics
+
+
 def parts(text: str) -> tuple[str, dict[str, tuple[str, str, str]], list[str]]:
     """The first line's text, its perfdata as label → (value, warn, crit), and the further lines."""
     first, *rest = text.splitlines()
-    words, bar, data = first.partition(" | ")
-    perf = PerfData(data if bar else "")
-    assert perf.is_valid(), data
+    words, _, data = first.partition(" | ")
+    metrics = read(data)
     assert all("|" not in line for line in (words, *rest))
-    labels = [metric.label for metric in perf.metrics]
+    labels = [label for label, *_ in metrics]
     assert len(labels) == len(set(labels))
-    return words, {metric.label: (metric.value, metric.warn, metric.crit) for metric in perf.metrics}, rest
+    return words, {label: (value, warn, crit) for label, value, warn, crit in metrics}, rest
+
+
+def test_the_reader_finds_fault() -> None:
+    """A reader that took everything would show nothing: of a value that is no number, it reads none."""
+    with pytest.raises(AssertionError):
+        read("'reached'=many;;10:;0")
 
 
 @pytest.mark.parametrize(
