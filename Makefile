@@ -7,7 +7,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 VENV = .venv
 BIN = $(VENV)/bin
 RUN = $(BIN)/python -m
-CONTENTS = pyproject.toml constraints.txt
+CONTENTS = pyproject.toml constraints.txt requirements.txt
 
 .PHONY: verify test test-crash test-vm lint docs bench-open bench-million bench-two-million bench-peers bench-check bench-fanout bench-hostile bench-cluster bench-scenario clean
 .DELETE_ON_ERROR:
@@ -69,20 +69,24 @@ clean:
 
 # Two stamps: a newcomer who runs `make verify` does not wait for the tools of `make test`.
 $(VENV)/.ready: $(CONTENTS)
-	$(call install,.)
+	$(install)
+	@touch $@
 
 $(VENV)/.ready-dev: $(CONTENTS)
-	$(call install,.[dev])
-	@touch $(VENV)/.ready
+	$(install)
+	@$(PIP) --constraint constraints.txt --no-build-isolation --editable '.[dev]' >>$(LOG) 2>&1 || $(say_why)
+	@touch $(VENV)/.ready $@
 
-# One sentence for each thing that may be missing. The whole output of pip is in the log.
+LOG = $(VENV)/setup.log
+PIP = $(RUN) pip install --disable-pip-version-check --progress-bar off --retries 2
+say_why = { "$(PYTHON)" tools/reason.py $(LOG) >&2; exit 1; }
+
+# One sentence for each thing that may be missing. The whole output of pip is in the log. What a user runs is locked with
+# hashes, and so is what builds it.
 define install
 @test -n "$(PYTHON)" || { echo "wstune needs Python 3.11 or newer, and there is none on the PATH: install it (Debian: apt-get install python3 python3-venv), or say make PYTHON=/path/to/python3." >&2; exit 1; }
 @"$(PYTHON)" -c 'import venv, ensurepip' 2>/dev/null || { echo "$(PYTHON) lacks the venv module: install it (Debian: apt-get install python3-venv)." >&2; exit 1; }
 @$(RUN) pip --version >/dev/null 2>&1 || { echo "Setting up $(VENV), once." >&2; "$(PYTHON)" -m venv --clear $(VENV); }
-@$(RUN) pip install --quiet --disable-pip-version-check --retries 2 --constraint constraints.txt --editable '$(1)' >$(VENV)/setup.log 2>&1 \
-	|| { if grep -qE 'NewConnectionError|ConnectTimeout|ReadTimeout|ProxyError|name resolution|unreachable|No matching distribution' $(VENV)/setup.log; \
-		then echo "The Python packages could not be fetched: this machine needs a network that reaches the Python package index (details: $(VENV)/setup.log)." >&2; \
-		else tail -n 3 $(VENV)/setup.log >&2; echo "The Python packages could not be installed (details: $(VENV)/setup.log)." >&2; fi; exit 1; }
-@touch $@
+@$(PIP) --require-hashes --only-binary :all: --requirement requirements.txt >$(LOG) 2>&1 || $(say_why)
+@$(PIP) --no-deps --no-build-isolation --editable . >>$(LOG) 2>&1 || $(say_why)
 endef
