@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 import os
+import resource
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -23,6 +24,10 @@ settings.load_profile("house")
 # What is started in the background of a script ignores Ctrl-C, and so would each program that a test interrupts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# What users have, wherever the tests run; a test that needs more files says so with `many_files`.
+_HARD = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (min(1024, _HARD), _HARD))
 
 TESTS = Path(__file__).parent
 ROOT = TESTS.parent
@@ -204,6 +209,15 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the developer has set for his own terminal changes no test."""
     for name in ("NO_COLOR", "FORCE_COLOR", "WSTUNE_DEBUG", "COLUMNS"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def many_files() -> Iterator[int]:
+    """As many files as this process may have, which is returned; afterwards as few as before."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    yield hard
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 class Golden(Protocol):

@@ -167,10 +167,10 @@ def test_a_terminal_that_cannot_show_it_all(encoding: str) -> None:
     assert "? 106,024" in done.stdout
 
 
-def test_it_imports_no_more_than_it_needs() -> None:
+def test_it_imports_no_more_than_it_needs(tmp_path: Path) -> None:
     """None of what costs start-up and serves other verbs is imported: 0.2 s is what `check` has in all."""
     code = (
-        "import sys; from wstune.cli.main import run; run(['check', 'kemal-60k']); "
+        f"import sys; from wstune.cli.main import run; run(['check', 'kemal-60k', '--state-dir', '{tmp_path}']); "
         "print('|', *sorted(sys.modules), file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)

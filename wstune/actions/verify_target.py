@@ -6,11 +6,12 @@ import socket
 from base64 import b64encode
 from dataclasses import dataclass
 from ipaddress import ip_address
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, unquote
 
 from wstune.burst.scenario import Place
 from wstune.errors import UsageError
 from wstune.host.addresses import is_ours
+from wstune.urls import split, split_servers
 
 USAGE = "wstune verify host, or wstune verify ws://HOST:PORT/PATH (or wss://)"
 _PORTS = {"ws": 80, "wss": 443}
@@ -119,10 +120,7 @@ def target_of(text: str, *, fanout: bool = False, security: Security | None = No
 def _split(text: str) -> tuple[str, list[SplitResult], str]:
     """Scheme, a URL for each server, and the path with its query."""
     try:
-        parts = urlsplit(text)
-        urls = [urlsplit(f"{parts.scheme}://{server}") for server in parts.netloc.split(",")]
-        for url in urls:
-            _ = url.port
+        urls, parts = split_servers(text)
     except ValueError as error:
         raise UsageError(f"{text!r} is not a URL: {error}", USAGE) from None
     if parts.scheme not in _PORTS or not all(url.hostname for url in urls):
@@ -132,7 +130,8 @@ def _split(text: str) -> tuple[str, list[SplitResult], str]:
             f"{text!r} has a user or a fragment, which a WebSocket URL has not (RFC 6455 section 3)", USAGE
         )
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    if not (path + parts.netloc).isascii() or not (path + parts.netloc).isprintable() or " " in path + parts.netloc:
+    written = path + "".join(url.netloc for url in urls)
+    if not written.isascii() or not written.isprintable() or " " in written:
         raise UsageError(f"{text!r} has characters that belong percent-encoded into a URL", USAGE)
     return parts.scheme, urls, path
 
@@ -210,7 +209,10 @@ def _proxy(scheme: str, urls: list[SplitResult]) -> SplitResult | None:
     text = named.get("https" if scheme == "wss" else "http")
     if not text or any(_is_local(url) or proxy_bypass(url.netloc, named) for url in urls):
         return None
-    proxy = urlsplit(text if "://" in text else f"http://{text}")
+    try:
+        proxy = split(text if "://" in text else f"http://{text}")
+    except ValueError as error:
+        raise UsageError(f"the environment's proxy {text!r} is not a URL: {error}", "--no-proxy") from None
     if proxy.scheme != "http" or not proxy.hostname:
         raise UsageError(
             f"the environment's proxy is {text!r}, and only http:// ones are asked for a tunnel", "--no-proxy"

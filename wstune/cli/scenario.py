@@ -79,10 +79,9 @@ def export(
 ) -> int:
     """Write a scenario as a Tsung file, with what that cannot do in its comments."""
     check_writable(output)
-    from urllib.parse import urlsplit
-
     from wstune.actions.verify_scenario import read
     from wstune.burst.tsung_export import to_tsung
+    from wstune.urls import split
 
     scenario = read(file)
     urls = tuple(server or scenario.servers)
@@ -91,13 +90,12 @@ def export(
     servers = []
     for url in urls:
         try:
-            parts = urlsplit(url)
-            port = parts.port
+            parts = split(url)
         except ValueError as error:
             raise UsageError(f"--server {url}: {error}", "--server ws://HOST:PORT/") from None
         if parts.scheme not in ("ws", "wss") or not parts.hostname:
             raise UsageError(f"--server {url}: expected ws:// or wss://", "--server ws://HOST:PORT/")
-        servers.append((parts.scheme, parts.hostname, port or (80 if parts.scheme == "ws" else 443)))
+        servers.append((parts.scheme, parts.hostname, parts.port or (80 if parts.scheme == "ws" else 443)))
     many = connections or scenario.connections
     if many is None:
         raise UsageError(f"{file} leaves open how many connections come", "say it: -n N")
