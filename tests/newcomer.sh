@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Do as a newcomer does, in an empty Debian: newcomer.sh ROOT FILE [PHASE]
+# Do as a newcomer does, in an empty Debian: newcomer.sh ROOT FILE [PHASE [SUITE]]
 #
-# ROOT is made by debootstrap unless it is there; the fresh clone of this repository's HEAD is in it as /home/wstune.
+# ROOT is made by debootstrap, of Debian's release SUITE or else of this machine's, unless it is there; the fresh clone of this repository's HEAD is in it as /home/wstune.
 # FILE holds the commands, one a line, each as `CODES<tab>COMMAND`: the exit codes that are right, separated by commas.
 # PHASE `debian` only makes ROOT, `network` runs them with the network (to install), `apart` in a network namespace of
 # their own, whose accept queue is as small as on an old machine; fs, kernel and vm are read-only, for they are
@@ -15,7 +15,7 @@ if [ ! -e "$root/usr/bin/python3" ]; then
 	# Of the two places either may be missing, which is no failure: cat, unlike sed under pipefail, may fail here.
 	mirror=$({ cat /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null || true; } |
 		sed -n 's/^URIs: *\([^ ]*\).*/\1/p; s/^deb  *\(\[[^]]*\]  *\)\{0,1\}\([^ ]*\).*/\2/p' | sed 1q)
-	suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
+	suite=${4:-$(. /etc/os-release && echo "$VERSION_CODENAME")}
 	rm -rf "$root.new" # of a run that was ended in the middle
 	debootstrap --variant=minbase --include=make,python3,python3-venv,ca-certificates,sudo,git "$suite" "$root.new" ${mirror:+"$mirror"}
 	mv "$root.new" "$root"
@@ -58,7 +58,7 @@ inside() {
 	exec chroot . /bin/bash -c '
 		cd /home/wstune
 		export HOME=/root LC_ALL=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-		unset VIRTUAL_ENV PYTHONPATH
+		unset VIRTUAL_ENV PYTHONPATH WSTUNE_REQUIRE WSTUNE_TESTS_SHARED
 		while IFS="$(printf "\t")" read -r codes line; do
 			echo "\$ $line"
 			# On a terminal of its own, as a person has one, who answers yes when asked.

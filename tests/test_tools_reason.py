@@ -66,4 +66,5 @@ def test_it_needs_nothing_but_python() -> None:
         text=True,
         check=True,
     )
-    assert done.stdout.startswith("wstune could not be set up: pip failed: ")
+    assert done.stdout.startswith("wstune could not be set up: ")
+    assert "/no/such/log" in done.stdout

@@ -2,7 +2,7 @@
 
     .venv/bin/python -m tools.lock
 
-The versions are those of constraints.txt, which must resolve for every Python that is supported, and does so here first.
+The versions are those of constraints.txt, which must resolve for each Python that is supported, and does so here first.
 """
 
 from __future__ import annotations

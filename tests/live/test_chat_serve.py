@@ -397,6 +397,7 @@ def test_what_is_wrong_with_an_address_is_one_sentence() -> None:
             assert "Traceback" not in run.stderr
 
 
+@pytest.mark.usefixtures("many_files")
 def test_an_idle_connection_costs_no_python_object() -> None:
     """2,000 idle members: under 400 bytes of a worker's own memory each, the interpreter's slack included."""
     with serve("--workers", "1") as server:
