@@ -24,7 +24,7 @@ FLOORS = {
 def locked() -> dict[str, tuple[str, list[str]]]:
     """Each name with its version and its hashes."""
     text = LOCK.read_text().removeprefix(HEAD).replace("\\\n", " ")
-    found = {}
+    found: dict[str, tuple[str, list[str]]] = {}
     for line in text.splitlines():
         pin, *hashes = line.split()
         name, version = pin.split("==")
