@@ -82,6 +82,7 @@ def test_captured_slabs() -> None:
 
 @pytest.mark.root
 @pytest.mark.live
+@pytest.mark.usefixtures("many_files")
 def test_socket_slabs_hold_the_sockets_that_are_open() -> None:
     """With 2,000 loopback sockets open there are at least their objects: 3.4 KB each without an epoll set.
 

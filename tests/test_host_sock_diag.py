@@ -36,6 +36,7 @@ def test_a_listener_of_ours(family: socket.AddressFamily, address: str) -> None:
         assert not [each for each in listeners() if each.inode == os.fstat(client.fileno()).st_ino]
 
 
+@pytest.mark.usefixtures("many_files")
 def test_many_listeners_come_whole() -> None:
     """More than fit into one datagram are all there."""
     servers = []
