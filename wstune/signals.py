@@ -15,6 +15,7 @@ from contextlib import contextmanager
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import NoReturn
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Those of a terminal, a service manager, a connection that is lost. SIGQUIT still kills, as a crash would."""
@@ -32,11 +33,17 @@ class Interrupted(KeyboardInterrupt):
 
 
 class _State:
-    """Of the one process that has signals. `open`: whether the next one is raised. `depth`: of nested `held`."""
+    """Where they go.
+
+    Attributes:
+        open: whether the next one is raised. depth: of nested `held`.
+        raised: the number of the last one that was; 0: none. waiting: those that were only noted.
+    """
 
     def __init__(self) -> None:
         self.open = True
         self.depth = 0
+        self.raised = 0
         self.waiting: list[int] = []
 
 
@@ -86,13 +93,23 @@ def _hear(number: int, frame: object) -> None:
         if _state.depth or len(_state.waiting) < _PATIENCE:
             return
         _state.waiting.clear()
+    _interrupt(number)
+
+
+def _interrupt(number: int) -> NoReturn:
     _state.open = False  # before anybody can be interrupted twice
+    _state.raised = number
     raise Interrupted(number)
 
 
 def held_back(number: int) -> None:
     """Remember one that somebody else has caught: it is raised at the next `heard`."""
     _state.waiting.append(number)
+
+
+def raised() -> int:
+    """The number of the signal that was raised last; 0 for none."""
+    return _state.raised
 
 
 def waiting() -> int:
@@ -121,8 +138,7 @@ def heard() -> Iterator[None]:
     _state.open = True
     try:
         if _state.waiting:
-            _state.open = False
-            raise Interrupted(_state.waiting.pop(0))
+            _interrupt(_state.waiting.pop(0))
         yield
     finally:
         if not before:

@@ -18,8 +18,9 @@ from typing import Any, Protocol
 
 from wstune import signals
 from wstune.actions import server_stats
+from wstune.actions.verify_outcome import interruptible, outcome
 from wstune.actions.verify_plan import coordinator_plan, plan, room_of
-from wstune.actions.verify_report import Shown, report_of
+from wstune.actions.verify_report import Shown
 from wstune.actions.verify_target import HOST, Target
 from wstune.burst import budget, canary
 from wstune.burst.process import Burst, Event
@@ -181,32 +182,6 @@ def run(options: VerifyOptions, on_progress: Callable[[Progress], None], host: H
     return outcome(shown)
 
 
-class BurstInterrupted(signals.Interrupted):
-    """A signal ended a burst early. `report`: what it showed until then; `earlier`: the burst before it, by its name."""
-
-    def __init__(self, report: VerifyReport, number: int, earlier: tuple[str, VerifyReport] | None = None) -> None:
-        super().__init__(number)
-        self.report = report
-        self.earlier = earlier
-
-
-@contextmanager
-def interruptible(shown: Shown) -> Iterator[None]:
-    """What a signal may end at any moment: it is noted in `shown`, for `outcome`."""
-    try:
-        with signals.heard():
-            yield
-    except KeyboardInterrupt as error:
-        shown.interrupted = shown.interrupted or signals.number_of(error)
-
-
-def outcome(shown: Shown) -> VerifyReport:
-    """The report of a burst that has come to its end. Raises BurstInterrupted, with the report, for one that has not."""
-    if shown.interrupted:
-        raise BurstInterrupted(report_of(shown), shown.interrupted)
-    return report_of(shown)
-
-
 def drive(state: Run, burst: Driver, begin: Callable[[Driver, Run], None]) -> None:
     """Run the burst to its end, or to the first thing that ends it. Leaves no process behind. `begin` opens."""
     options, shown, host = state.options, state.shown, state.host
@@ -335,7 +310,7 @@ def _close(burst: Driver, state: Run) -> None:
             state.witness.phase("after")
             state.witness.resume()
             time.sleep(_CANARY_SECONDS)
-        shown.canary = state.witness.stop(abandon=shown.interrupted)
+        shown.canary = state.witness.stop(abandon=shown.interrupted > 0)
     began = time.monotonic()
     burst.do("end")
     shown.close_seconds += time.monotonic() - began

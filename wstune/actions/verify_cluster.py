@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 from wstune import signals
 from wstune.actions import cluster_plan, cluster_report, server_stats, verify_scenario
 from wstune.actions.cluster_plan import Generator
-from wstune.actions.verify import Driver, Progress, Run, VerifyOptions, baseline, drive, interruptible, outcome
+from wstune.actions.verify import Driver, Progress, Run, VerifyOptions, baseline, drive
+from wstune.actions.verify_outcome import interruptible, outcome
 from wstune.actions.verify_plan import BACKLOG, coordinator_plan, default_connections, plan, room_of
 from wstune.actions.verify_report import Shown
 from wstune.burst import agent, budget, pacing
