@@ -40,5 +40,5 @@ def test_interrupted_it_leaves_nothing() -> None:
         assert wait_until(lambda: inside.sockets()[0] >= 2000, 40)
         process.send_signal(signal.SIGINT)
         report = _end(process, 40)
-        assert (report["exit_code"], report["interrupted"]) == (3, True)
+        assert (report["exit_code"], report["interrupted"]) == (130, True)
         assert wait_until(lambda: nothing_left(inside), 10)
