@@ -174,7 +174,7 @@ def test_what_could_not_be_taken_back_is_an_error(monkeypatch: pytest.MonkeyPatc
             scene.around(roll_back=True)
         error = caught.value
         said = error.report.sentences[-2] if isinstance(error, BurstInterrupted) else str(error)
-        code = error.code if isinstance(error, BurstInterrupted) else error.exit_code
+        code = error.code if isinstance(error, BurstInterrupted) else RollbackError.exit_code
     else:
         found = scene.around(roll_back=True)
         assert found.failed is not None

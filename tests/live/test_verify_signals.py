@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,8 @@ MOMENTS: dict[str, tuple[tuple[str, ...], tuple[Callable[[Namespace], bool], ...
 
 def interrupt(inside: Namespace, process: subprocess.Popen[str], moment: str, number: int, times: int = 1) -> None:
     for condition in MOMENTS[moment][1]:
-        assert wait_until(lambda condition=condition: condition(inside) or process.poll() is not None, SECONDS)
+        at = partial(condition, inside)
+        assert wait_until(at, SECONDS), process.poll()
     assert process.poll() is None, process.communicate()
     for _ in range(times):
         process.send_signal(number)

@@ -118,7 +118,8 @@ def _root(
     """Make this host ready for very many WebSocket connections, and prove it.
 
     Exit codes: 0 ready, done or confirmed; 1 not ready, drift, or target missed; 2 usage; 3 inconclusive; 4 apply
-    failed and was undone; 5 rollback incomplete; 75 another wstune is at work; 77 a privilege is missing.
+    failed and was undone; 5 rollback incomplete; 75 another wstune is at work; 77 a privilege is missing; 128 + n ended
+    by signal n.
     """
     if context.invoked_subcommand is None:
         sys.stderr.write(context.get_help() + "\n")
