@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperArgument, TyperGroup, TyperOption
 
 from tests.conftest import ROOT
-from wstune import errors
+from wstune import errors, signals
 from wstune.actions.profile import load
 from wstune.cli import main
 from wstune.cli.groups import EXAMPLES, grouped
@@ -142,7 +142,8 @@ def exit_codes() -> list[tuple[str, str]]:
                 f"{by_code[kind.exit_code]}; {lower(words)}" if kind.exit_code in by_code else lower(words)
             )
     by_code[main.DEFECT] = "a defect of wstune (EX_SOFTWARE)"
-    by_code[main.INTERRUPTED] = "interrupted by Ctrl-C (128 + SIGINT)"
+    for number in signals.ENDING:
+        by_code[signals.exit_code(number)] = f"ended by {signals.name(number)} (128 + {int(number)})"
     return [(str(code), words) for code, words in sorted(by_code.items())]
 
 

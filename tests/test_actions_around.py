@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Callable
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,9 +15,25 @@ from wstune.actions import around as module
 from wstune.actions.apply import ApplyOptions
 from wstune.actions.around import around
 from wstune.actions.verify import VerifyOptions
-from wstune.errors import InconclusiveError, UsageError
+from wstune.actions.verify_outcome import BurstInterrupted
+from wstune.errors import InconclusiveError, RollbackError, UsageError
+from wstune.signals import Interrupted
+from wstune.tuning.undo import Undone
 
-BEFORE, AFTER = CASES["verify-missed"], CASES["verify-confirmed"]
+BEFORE, AFTER, CUT = CASES["verify-missed"], CASES["verify-confirmed"], CASES["verify-interrupted"]
+
+ENDINGS: dict[str, Callable[[], BaseException]] = {
+    "expected": lambda: InconclusiveError("no room"),
+    "defect": lambda: ZeroDivisionError("a defect"),
+    "exit": lambda: SystemExit(1),
+    "Ctrl-C": lambda: KeyboardInterrupt(),
+    "signal": lambda: Interrupted(signal.SIGHUP),
+    **{
+        f"cut by {number.name}": partial(BurstInterrupted, CUT, number)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    },
+}
+"""All that can end a burst but its report."""
 
 
 class Scene:
@@ -23,6 +42,7 @@ class Scene:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *, empty: bool = False) -> None:
         self.done: list[str] = []
         self.bursts: list[Any] = [BEFORE, AFTER]
+        self.drifted: list[tuple[str, str]] = []
         prepared = SimpleNamespace(plan=SimpleNamespace(empty=empty))
         monkeypatch.setattr(module, "prepare", lambda *_: prepared)
         monkeypatch.setattr(module, "require_possible", lambda *_: self.done.append("possible"))
@@ -33,7 +53,7 @@ class Scene:
     def run(self, *_: object) -> Any:
         self.done.append("burst")
         report = self.bursts.pop(0)
-        if isinstance(report, Exception):
+        if isinstance(report, BaseException):
             raise report
         return report
 
@@ -41,9 +61,10 @@ class Scene:
         self.done.append("apply")
         return SimpleNamespace(txn="0007")
 
-    def roll_back(self, _: object, *, txn: str, state_dir: str) -> None:
+    def roll_back(self, _: object, *, txn: str, state_dir: str) -> Undone:
         assert state_dir == "/nowhere"
         self.done.append(f"roll back {txn}")
+        return Undone(txn, drifted=self.drifted)
 
     def around(self, *, roll_back: bool, refuses: bool = False) -> module.Around:
         def agree(_: object) -> None:
@@ -103,3 +124,61 @@ def test_nothing_to_change(monkeypatch: pytest.MonkeyPatch) -> None:
     found = scene.around(roll_back=True)
     assert scene.done == ["burst", "burst"]
     assert (found.txn, found.rolled_back) == ("", False)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("roll_back", [True, False])
+def test_whatever_ends_the_first_burst_nothing_is_applied(
+    monkeypatch: pytest.MonkeyPatch, ending: str, roll_back: bool
+) -> None:
+    """And there is no second."""
+    scene = Scene(monkeypatch)
+    scene.bursts[0] = ended = ENDINGS[ending]()
+    with pytest.raises(type(ended)) as caught:
+        scene.around(roll_back=roll_back)
+    assert scene.done == ["possible", "ask", "burst"]
+    if isinstance(caught.value, BurstInterrupted):
+        assert "high-conn was not applied" in caught.value.report.sentences[-2]
+        assert caught.value.code == 128 + caught.value.number
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("roll_back", [True, False])
+def test_whatever_ends_the_second_burst_it_is_taken_back_or_told(
+    monkeypatch: pytest.MonkeyPatch, ending: str, roll_back: bool
+) -> None:
+    """With --rollback it is taken back; without, the transaction's number is told, with the way back."""
+    scene = Scene(monkeypatch)
+    scene.bursts[1] = ended = ENDINGS[ending]()
+    with pytest.raises(type(ended)) as caught:
+        scene.around(roll_back=roll_back)
+    assert scene.done[4:] == ["burst"] + ["roll back 0007"] * roll_back
+    error = caught.value
+    said = error.report.sentences[-2] if isinstance(error, BurstInterrupted) else error.__notes__[0]
+    way = "high-conn stays applied, as transaction 0007: wstune rollback 0007 --state-dir /nowhere takes it back"
+    assert said.endswith("transaction 0007 was taken back" if roll_back else way)
+    if isinstance(error, BurstInterrupted):
+        assert error.code == 128 + error.number
+        assert error.earlier
+        assert error.earlier[1] is BEFORE
+
+
+@pytest.mark.parametrize("ending", ["none", *ENDINGS])
+def test_what_could_not_be_taken_back_is_an_error(monkeypatch: pytest.MonkeyPatch, ending: str) -> None:
+    """Exit code 5, also after a burst that was interrupted; the report of one that has ended is not lost."""
+    scene = Scene(monkeypatch)
+    scene.drifted = [("net.core.somaxconn", "changed since")]
+    if ending != "none":
+        scene.bursts[1] = ENDINGS[ending]()
+        with pytest.raises((BurstInterrupted, RollbackError)) as caught:
+            scene.around(roll_back=True)
+        error = caught.value
+        said = error.report.sentences[-2] if isinstance(error, BurstInterrupted) else str(error)
+        code = error.code if isinstance(error, BurstInterrupted) else RollbackError.exit_code
+    else:
+        found = scene.around(roll_back=True)
+        assert found.failed is not None
+        assert not found.rolled_back
+        said, code = str(found.failed), found.failed.exit_code
+    assert "net.core.somaxconn: changed since" in said
+    assert code == 5

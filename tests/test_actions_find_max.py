@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -12,6 +13,7 @@ from tests.samples_verify import CASES
 from wstune.actions import find_max as module
 from wstune.actions.find_max import _highest, find_max
 from wstune.actions.verify import VerifyOptions
+from wstune.actions.verify_outcome import BurstInterrupted
 from wstune.actions.verify_target import Security, Target
 from wstune.burst import budget
 from wstune.burst.search import Objective, Step
@@ -19,7 +21,7 @@ from wstune.errors import InconclusiveError
 from wstune.verification import VerifyReport
 
 ROOM = budget.Room(cpus=2, nofile=20_000, available_bytes=2 << 30)
-HELD, MISSED = CASES["verify-confirmed"], CASES["verify-missed"]
+HELD, MISSED, CUT = CASES["verify-confirmed"], CASES["verify-missed"], CASES["verify-interrupted"]
 
 
 def held(connections: int, **changes: Any) -> VerifyReport:
@@ -85,11 +87,34 @@ def test_not_even_the_first_held(monkeypatch: pytest.MonkeyPatch) -> None:
         search(monkeypatch, missed)
 
 
+def interrupted(connections: int) -> VerifyReport:
+    raise BurstInterrupted(replace(CUT, connections=connections), signal.SIGTERM)
+
+
 def test_an_interrupted_search_ends_with_what_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C in the third burst: no fourth."""
-    report, tried = search(monkeypatch, lambda count: held(count, interrupted=count > 2_000))
+    """A signal in the third burst: no fourth, and no answer, but what held until then."""
+    tried: list[int] = []
+
+    def burst(count: int) -> VerifyReport:
+        tried.append(count)
+        return held(count) if count <= 2_000 else interrupted(count)
+
+    with pytest.raises(BurstInterrupted) as caught:
+        search(monkeypatch, burst)
     assert tried == [1_000, 2_000, 4_000]
-    assert report.interrupted
+    assert caught.value.code == 143
+    report = caught.value.report
+    assert (report.verdict, report.interrupted, report.reached) == ("inconclusive", True, 2_000)
+    assert report.wall == CUT.wall
+    assert report.sentences[:3] == ("tried 1,000: held", "tried 2,000: held", "tried 4,000: interrupted")
+    assert report.sentences[-1] == "interrupted; the most that held until then: 2,000 connections"
+
+
+def test_interrupted_in_the_first_burst_nothing_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The report is that of the burst that was cut short, and says so."""
+    with pytest.raises(BurstInterrupted) as caught:
+        search(monkeypatch, interrupted)
+    assert caught.value.report.sentences[-1] == "interrupted before any burst had held"
 
 
 def test_the_highest_in_words() -> None:

@@ -102,7 +102,9 @@ def test_sessions_of_a_scenario_come_to_their_ends() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fails", "said"), [("ping", ["ping", "close", "end"]), ("close", ["ping", "close"])], ids=["once", "twice"]
+    ("fails", "said"),
+    [("ping", ["ping", "close", "end"]), ("close", ["ping", "close", "close"])],
+    ids=["once", "twice"],
 )
 def test_interrupted_it_is_closed_at_once(fails: str, said: list[str]) -> None:
     """No sample and no pace then; a second time nothing is waited for."""

@@ -15,7 +15,7 @@ import pytest
 from tests.conftest import ROOT
 
 LAYERS = (
-    ("errors", "values", "urls", "service", "model", "changes", "verification", "__init__"),
+    ("errors", "values", "urls", "service", "model", "changes", "verification", "signals", "redaction", "__init__"),
     ("tunables",),
     # pure
     (

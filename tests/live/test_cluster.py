@@ -223,7 +223,7 @@ def test_interrupted_it_leaves_nothing(dask: Dask, inside: Net) -> None:
     inside_pid = next(pid for pid in inside.pids("srv") if b"wstune\0verify" in cmdline(pid))
     os.kill(inside_pid, signal.SIGINT)
     code, report = finish(process, 30)
-    assert (code, report["interrupted"]) == (3, True)
+    assert (code, report["interrupted"]) == (130, True)
     assert wait_until(lambda: no_coordinator(inside, "srv", *GENERATORS), 10)
 
     process = dask.verify("host", "-n", "2000", "--hold", "60")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 
 import pytest
@@ -33,12 +34,26 @@ def test_two_workers_are_one_burst() -> None:
         assert wait_until(lambda: nothing_left(inside), 10)
 
 
-def test_interrupted_it_leaves_nothing() -> None:
-    """Ctrl-C while they hold: a report, and no process."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_interrupted_it_leaves_nothing(number: int) -> None:
+    """Whichever signal comes while they hold: a report, and no process."""
     with private_namespace() as inside:
         process = inside.verify("-n", "1000", "--hold", "60", "--cluster", "local:2")
         assert wait_until(lambda: inside.sockets()[0] >= 2000, 40)
-        process.send_signal(signal.SIGINT)
-        report = _end(process, 40)
-        assert (report["exit_code"], report["interrupted"]) == (3, True)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=40)
+        report = json.loads(out)
+        assert (process.returncode, report["exit_code"], err) == (128 + number, 128 + number, "")
+        assert report["interrupted"]
+        assert wait_until(lambda: nothing_left(inside), 10)
+
+
+def test_killed_it_leaves_nothing_to_say() -> None:
+    """No process is left, and nothing warns at the terminal of semaphores."""
+    with private_namespace() as inside:
+        process = inside.verify("-n", "1000", "--hold", "60", "--cluster", "local:2")
+        assert wait_until(lambda: inside.sockets()[0] >= 2000, 40)
+        process.kill()
+        _, err = process.communicate(timeout=40)
+        assert err == ""
         assert wait_until(lambda: nothing_left(inside), 10)

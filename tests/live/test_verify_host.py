@@ -33,12 +33,14 @@ def inside() -> Iterator[Namespace]:
 
 
 def _end(process: subprocess.Popen[str], seconds: float = 60) -> dict[str, Any]:
-    """The report of a run that has ended, checked against the schema; its exit code is that of its verdict."""
+    """The report of a run that has ended, checked against the schema; its exit code is that of its verdict,
+    or of Ctrl-C."""
     out, err = process.communicate(timeout=seconds)
     assert err == ""
     document: dict[str, Any] = json.loads(out)
     jsonschema.Draft202012Validator(SCHEMA).validate(document)
-    assert process.returncode == document["exit_code"] == EXIT_CODES[document["verdict"]]
+    usual = 128 + signal.SIGINT if document["interrupted"] else EXIT_CODES[document["verdict"]]
+    assert process.returncode == document["exit_code"] == usual
     return document
 
 

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from wstune import signals
 from wstune.actions.apply import ApplyOptions, Prepared, carry_out, prepare, require_possible
 from wstune.actions.rollback import run_rollback
 from wstune.actions.verify import Progress, VerifyOptions, run
-from wstune.errors import WstuneError
+from wstune.actions.verify_outcome import BurstInterrupted
+from wstune.errors import ApplyError, RollbackError
 from wstune.host.host import Host
+from wstune.tuning.journal import DEFAULT_STATE
 from wstune.verification import VerifyReport
 
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """Both reports, the transaction in between (empty when there was nothing to change), and whether it was undone."""
+    """Both reports, the transaction in between (empty when there was nothing to change), and whether it was undone.
+
+    `failed`: why it was not, where it should have been.
+    """
 
     before: VerifyReport
     after: VerifyReport
     txn: str
     rolled_back: bool
+    failed: RollbackError | None = None
 
 
 def around(
@@ -32,24 +40,79 @@ def around(
     roll_back: bool,
     argv: tuple[str, ...] = (),
 ) -> Around:
-    """Verify, apply, verify, and take back if asked, also when the second burst fails.
+    """Verify, apply, verify, and take back if asked, whatever ends the second burst.
 
     `agree` shows the plan and raises when it is not to be carried out; it is asked before the first burst. Raises what
-    apply, rollback and verify raise.
+    apply, rollback and verify raise; BurstInterrupted says in its report what became of the profile, every other error
+    of the second burst in a note.
     """
     host = Host()
     prepared = prepare(applying, host)
     if not prepared.plan.empty:
         require_possible(prepared, applying)
         agree(prepared)
-    before = run(options, on_progress, host)
-    txn = "" if prepared.plan.empty else carry_out(prepared, applying, host, argv).txn or ""
+    with signals.held():  # but for the bursts, which let them in
+        try:
+            before = run(options, on_progress, host)
+        except BurstInterrupted as cut:
+            cut.say(f"interrupted in the burst before it, so {applying.profile} was not applied")
+            raise
+        txn = "" if prepared.plan.empty else _apply(prepared, applying, host, argv)
+        back = roll_back and bool(txn)
+        try:
+            after = run(options, on_progress, host)
+        except BaseException as ended:  # a defect, too
+            failed = _take_back(host, txn, applying) if back else None
+            words = _became(applying, txn, back, failed)
+            if isinstance(ended, BurstInterrupted):
+                ended.say(f"interrupted in the burst after it; {words}")
+                ended.earlier = label(txn, rolled_back=back and failed is None), before
+                ended.code = failed.exit_code if failed else ended.code
+                raise
+            if failed is not None:
+                raise failed from ended
+            ended.add_note(words)
+            raise
+        failed = _take_back(host, txn, applying) if back else None
+    return Around(before, after, txn, back and failed is None, failed)
+
+
+def label(txn: str, *, rolled_back: bool) -> str:
+    """What the first burst is called, where it is compared with the second."""
+    how = f"before {txn or 'nothing was changed'}"
+    return f"{how}, since taken back" if rolled_back else how
+
+
+def _apply(prepared: Prepared, applying: ApplyOptions, host: Host, argv: tuple[str, ...]) -> str:
+    """Apply, and give the transaction's number. Raises Interrupted where a signal has undone it."""
     try:
-        after = run(options, on_progress, host)
-    except WstuneError:
-        if roll_back and txn:
-            run_rollback(host, txn=txn, state_dir=applying.state_dir)
+        return carry_out(prepared, applying, host, argv).txn or ""
+    except ApplyError as error:
+        if number := signals.waiting():
+            raise signals.Interrupted(number, str(error)) from error
         raise
-    if roll_back and txn:
-        run_rollback(host, txn=txn, state_dir=applying.state_dir)
-    return Around(before, after, txn, bool(roll_back and txn))
+
+
+def _take_back(host: Host, txn: str, applying: ApplyOptions) -> RollbackError | None:
+    """Take the transaction back; why that could not be done, or None. Raises what rollback raises."""
+    undone = run_rollback(host, txn=txn, state_dir=applying.state_dir)
+    if undone.complete:
+        return None
+    left = "; ".join(f"{target}: {what}" for target, what in [*undone.drifted, *undone.failed])
+    return RollbackError(f"transaction {txn} could not be taken back whole: {left}", _command(txn, applying))
+
+
+def _became(applying: ApplyOptions, txn: str, back: bool, failed: RollbackError | None) -> str:
+    """What became of what was applied, in words."""
+    if failed is not None:
+        return f"{failed} ({failed.tip})"
+    if back:
+        return f"transaction {txn} was taken back"
+    if not txn:
+        return "nothing was changed"
+    return f"{applying.profile} stays applied, as transaction {txn}: {_command(txn, applying)} takes it back"
+
+
+def _command(txn: str, applying: ApplyOptions) -> str:
+    moved = "" if applying.state_dir == DEFAULT_STATE else f" --state-dir {shlex.quote(applying.state_dir)}"
+    return f"wstune rollback {txn}{moved}"

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from wstune import signals
 from wstune.actions.verify import Progress, VerifyOptions, run
+from wstune.actions.verify_outcome import BurstInterrupted
 from wstune.actions.verify_plan import room_of
 from wstune.burst import budget
 from wstune.burst.search import Objective, Step, broken, next_try
@@ -19,7 +21,8 @@ def find_max(
 ) -> VerifyReport:
     """The report of the largest burst that held, with the steps and what stopped the next one in its sentences.
 
-    Raises InconclusiveError if not even the smallest held, and what `run` raises.
+    Raises InconclusiveError if not even the smallest held, BurstInterrupted with what was found until then, and what
+    `run` raises.
     """
     host = host or Host()
     room = room_of(host)
@@ -31,17 +34,18 @@ def find_max(
     steps: list[Step] = []
     best: VerifyReport | None = None
     stopped: VerifyReport | None = None
-    interrupted = False
-    while (connections := next_try(steps, most)) is not None:
-        report = run(replace(options, connections=connections), on_progress, host)
-        step = Step(connections, _broken(objective, report))
-        steps.append(step)
-        if interrupted := report.interrupted:
-            break
-        if not step.broke:
-            best = report
-        elif stopped is None or connections < stopped.connections:
-            stopped = report
+    with signals.held():  # but for the bursts, which let them in
+        while (connections := next_try(steps, most)) is not None:
+            try:
+                report = run(replace(options, connections=connections), on_progress, host)
+            except BurstInterrupted as cut:
+                raise BurstInterrupted(_so_far(cut.report, steps, best), cut.number) from None
+            step = Step(connections, _broken(objective, report))
+            steps.append(step)
+            if not step.broke:
+                best = report
+            elif stopped is None or connections < stopped.connections:
+                stopped = report
     if best is None:
         why = steps[-1].broke if steps else "the budget has room for none"
         raise InconclusiveError(f"not even {steps[-1].connections if steps else 1:,} connections held: {why}")
@@ -49,7 +53,6 @@ def find_max(
         best,
         wall=stopped.wall if stopped else best.wall,
         errors=stopped.errors if stopped else best.errors,
-        interrupted=interrupted,
         sentences=(*_tried(steps), *best.sentences[:-1], _highest(steps, best, stopped, most)),
     )
 
@@ -63,6 +66,16 @@ def _broken(objective: Objective, report: VerifyReport) -> str:
         upgrade_p99=report.open.upgrade_ms.p99 if report.open.upgrade_ms else None,
         canary_p99=report.canary.rtt_ms.p99 if report.canary and report.canary.rtt_ms else None,
     )
+
+
+def _so_far(cut: VerifyReport, steps: list[Step], best: VerifyReport | None) -> VerifyReport:
+    """What a search that was interrupted in a burst has found: no answer, but the most that held until then."""
+    tried = [*_tried(steps), f"tried {cut.connections:,}: interrupted"]
+    if best is None:
+        return replace(cut, sentences=(*tried, *cut.sentences[:-1], "interrupted before any burst had held"))
+    held = f"interrupted; the most that held until then: {best.reached:,} connections"
+    sentences = (*tried, *best.sentences[:-1], held)
+    return replace(best, verdict=cut.verdict, wall=cut.wall, interrupted=True, sentences=sentences)
 
 
 def _tried(steps: list[Step]) -> list[str]:

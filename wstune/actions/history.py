@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wstune import redaction
 from wstune.report.json import Document, Head, head_document
 from wstune.report.words import counted, wrapped
 from wstune.tuning.journal import DEFAULT_STATE, Contents, Journal
@@ -40,7 +41,7 @@ def history_document(contents: Contents, head: Head) -> Document:
                 "netns": txn.place.netns,
                 "initial_netns": txn.place.initial,
                 "kernel": txn.kernel,
-                "argv": list(txn.argv),
+                "argv": list(redaction.argv(txn.argv)),
                 "acts": [_act(act) for act in txn.acts],
             }
             for txn in contents.transactions

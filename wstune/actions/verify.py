@@ -16,9 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from wstune import signals
 from wstune.actions import server_stats
+from wstune.actions.verify_outcome import interruptible, outcome
 from wstune.actions.verify_plan import coordinator_plan, plan, room_of
-from wstune.actions.verify_report import Shown, report_of
+from wstune.actions.verify_report import Shown
 from wstune.actions.verify_target import HOST, Target
 from wstune.burst import budget, canary
 from wstune.burst.process import Burst, Event
@@ -157,9 +159,10 @@ def remember(timeline: list[tuple[float, int]], moment: tuple[float, int]) -> No
 
 
 def run(options: VerifyOptions, on_progress: Callable[[Progress], None], host: Host | None = None) -> VerifyReport:
-    """Open, hold, use and close; say what that showed. Ctrl-C ends it early, with a report of what there was.
+    """Open, hold, use and close; say what that showed.
 
-    Raises UsageError for a port in use or a target of nothing, InconclusiveError if the host has no room for it.
+    Raises UsageError for a port in use or a target of nothing, InconclusiveError if the host has no room for it,
+    BurstInterrupted, with the report of what there was, when a signal ended it early.
     """
     host = host or Host()
     room = room_of(host)
@@ -170,11 +173,13 @@ def run(options: VerifyOptions, on_progress: Callable[[Progress], None], host: H
     shown.scripted = options.scenario is not None
     on_progress(Progress("start", planned.connections, note=note))
     state = Run(options, shown, on_progress, host)
-    state.baseline = baseline(host)
-    figures = server_stats.fetch(options.target)
-    drive(state, Burst(coordinator_plan(state), state.event), _open)
-    server_stats.add(shown, figures, server_stats.fetch(options.target))
-    return report_of(shown)
+    with interruptible(shown):
+        state.baseline = baseline(host)
+        figures = server_stats.fetch(options.target)
+        drive(state, Burst(coordinator_plan(state), state.event), _open)
+        with signals.heard():
+            server_stats.add(shown, figures, server_stats.fetch(options.target))
+    return outcome(shown)
 
 
 def drive(state: Run, burst: Driver, begin: Callable[[Driver, Run], None]) -> None:
@@ -190,11 +195,14 @@ def drive(state: Run, burst: Driver, begin: Callable[[Driver, Run], None]) -> No
                 time.sleep(_CANARY_SECONDS)
             begin(burst, state)
             _use(burst, state)
-        except KeyboardInterrupt:
-            shown.interrupted = True
-        _close(burst, state)
-    except KeyboardInterrupt:  # a second time: do not even wait for the counts
-        shown.interrupted = True
+            _close(burst, state)
+        except KeyboardInterrupt as error:
+            shown.interrupted = signals.number_of(error)
+            if not shown.closed:
+                with signals.heard():
+                    _close(burst, state)
+    except KeyboardInterrupt:
+        pass  # a second time: do not even wait for the counts
     except InconclusiveError:
         shown.lost_coordinator = True
     except OSError as error:
@@ -302,7 +310,7 @@ def _close(burst: Driver, state: Run) -> None:
             state.witness.phase("after")
             state.witness.resume()
             time.sleep(_CANARY_SECONDS)
-        shown.canary = state.witness.stop(abandon=shown.interrupted)
+        shown.canary = state.witness.stop(abandon=shown.interrupted > 0)
     began = time.monotonic()
     burst.do("end")
     shown.close_seconds += time.monotonic() - began

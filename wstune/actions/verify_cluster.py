@@ -11,11 +11,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
+from wstune import signals
 from wstune.actions import cluster_plan, cluster_report, server_stats, verify_scenario
 from wstune.actions.cluster_plan import Generator
 from wstune.actions.verify import Driver, Progress, Run, VerifyOptions, baseline, drive
+from wstune.actions.verify_outcome import interruptible, outcome
 from wstune.actions.verify_plan import BACKLOG, coordinator_plan, default_connections, plan, room_of
-from wstune.actions.verify_report import Shown, report_of
+from wstune.actions.verify_report import Shown
 from wstune.burst import agent, budget, pacing
 from wstune.burst.cluster import Cluster, Worker, connect, run_id
 from wstune.burst.cluster_entry import Where
@@ -45,7 +47,7 @@ def run(
 ) -> VerifyReport:
     """Open, hold, use and close from all machines; say what that showed.
 
-    Raises UsageError, InconclusiveError: a machine that cannot be had, or has no room, by name.
+    Raises UsageError, InconclusiveError: a machine that cannot be had, or has no room, by name; BurstInterrupted.
     """
     _require(options, where)
     host = host or Host()
@@ -68,12 +70,14 @@ def run(
         base["others_share"] = 0.0  # several coordinators may share a machine: each is another program to the others
         members = cluster_plan.members(crew.generators, crew.own, base, aimed)
         shown.budget = replace(planned, generators=sum(len(member.plan["shares"]) for member in members))
-        figures = server_stats.fetch(aimed.target)
-        both = _Both(cluster, members, _served(crew, base), base, state.event)
-        drive(state, both, lambda _, at: _open(both, at, crew))
-        cluster_report.complete(shown, both.fleet, crew.generators, host)
-        server_stats.add(shown, figures, server_stats.fetch(aimed.target))
-    return report_of(shown)
+        with interruptible(shown):
+            figures = server_stats.fetch(aimed.target)
+            both = _Both(cluster, members, _served(crew, base), base, state.event)
+            drive(state, both, lambda _, at: _open(both, at, crew))
+            cluster_report.complete(shown, both.fleet, crew.generators, host)
+            with signals.heard():
+                server_stats.add(shown, figures, server_stats.fetch(aimed.target))
+    return outcome(shown)
 
 
 def _require(options: VerifyOptions, where: Where) -> None:

@@ -53,7 +53,8 @@ class Shown:
     server_cpu: float | None = None
     generator_cpu: float | None = None
     canary: Canary | None = None
-    interrupted: bool = False
+    interrupted: int = 0
+    """The number of the signal that ended it early; 0 for none."""
     lost_coordinator: bool = False
     server_figures: list[Event | None] = field(default_factory=list)
     scripted: bool = False
@@ -93,7 +94,7 @@ def report_of(shown: Shown) -> VerifyReport:
         wall=found.wall,
         counters=shown.counters,
         timeline=tuple(shown.timeline),
-        interrupted=shown.interrupted,
+        interrupted=shown.interrupted > 0,
         sentences=(*shown.remarks, *found.sentences),
         pings=_pings(shown.pings),
         talk=_talk(shown, words),
@@ -123,7 +124,7 @@ def _evidence(shown: Shown, words: list[int]) -> Evidence:
         stopped_by=shown.closed.get("stopped_by", ""),
         stopped_why=shown.closed.get("stopped_why", ""),
         fits=planned.fits,
-        interrupted=shown.interrupted,
+        interrupted=shown.interrupted > 0,
         workers_lost=_workers_lost(shown),
         machines_lost=shown.machines_lost,
         machine_cut=_cut_off(shown.machines),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import SplitResult, unquote
 
+from wstune import redaction
 from wstune.burst.scenario import Place
 from wstune.errors import UsageError
 from wstune.host.addresses import is_ours
@@ -33,7 +34,7 @@ class Target:
     """Where the connections go.
 
     Attributes:
-        name: as it was given: `host`, or the URL.
+        name: as it was given: `host`, or the URL, as it may be shown (see redaction).
         address, port: of the first place, resolved once; port 0 is a free one, for our own server. An address that
             means something on one interface only has it behind it: fe80::1%2.
         path, host_header: of the request; an empty host_header is address:port.
@@ -75,6 +76,7 @@ def target_of(text: str, *, fanout: bool = False, security: Security | None = No
     https_proxy and no_proxy of the environment count.
     """
     security = security or Security()
+    shown = redaction.url(text)
     if text == "host":
         if security != Security():
             raise UsageError("the built-in server of `verify host` speaks no TLS", "wstune serve --cert, and wss://")
@@ -95,7 +97,7 @@ def target_of(text: str, *, fanout: bool = False, security: Security | None = No
                     f"{bare} is good on one link only, and which is not said", "ws://[fe80::1%25eth0]:PORT/PATH"
                 )
         elif interface:
-            raise UsageError(f"{text!r} names an interface of this host, and goes by way of a proxy", "--no-proxy")
+            raise UsageError(f"{shown!r} names an interface of this host, and goes by way of a proxy", "--no-proxy")
         else:
             between, link = _host_of(proxy)
             through = _resolve(between, proxy.port or 8080, link)[:1]
@@ -104,7 +106,7 @@ def target_of(text: str, *, fanout: bool = False, security: Security | None = No
         raise UsageError("some of these servers have IPv4 addresses, and some IPv6", "one burst for each")
     first = places[0]
     return Target(
-        text,
+        shown,
         address_of(first.server),
         int(first.server[1]),
         path,
@@ -119,20 +121,22 @@ def target_of(text: str, *, fanout: bool = False, security: Security | None = No
 
 def _split(text: str) -> tuple[str, list[SplitResult], str]:
     """Scheme, a URL for each server, and the path with its query."""
+    shown = redaction.url(text)
     try:
         urls, parts = split_servers(text)
     except ValueError as error:
-        raise UsageError(f"{text!r} is not a URL: {error}", USAGE) from None
+        why = "" if "@" in text else f": {error}"  # which may quote a password
+        raise UsageError(f"{shown!r} is not a URL{why}", USAGE) from None
     if parts.scheme not in _PORTS or not all(url.hostname for url in urls):
-        raise UsageError(f"there is no target {text!r}", USAGE)
+        raise UsageError(f"there is no target {shown!r}", USAGE)
     if any(url.username is not None for url in urls) or parts.fragment:
         raise UsageError(
-            f"{text!r} has a user or a fragment, which a WebSocket URL has not (RFC 6455 section 3)", USAGE
+            f"{shown!r} has a user or a fragment, which a WebSocket URL has not (RFC 6455 section 3)", USAGE
         )
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     written = path + "".join(url.netloc for url in urls)
     if not written.isascii() or not written.isprintable() or " " in written:
-        raise UsageError(f"{text!r} has characters that belong percent-encoded into a URL", USAGE)
+        raise UsageError(f"{shown!r} has characters that belong percent-encoded into a URL", USAGE)
     return parts.scheme, urls, path
 
 
@@ -212,10 +216,12 @@ def _proxy(scheme: str, urls: list[SplitResult]) -> SplitResult | None:
     try:
         proxy = split(text if "://" in text else f"http://{text}")
     except ValueError as error:
-        raise UsageError(f"the environment's proxy {text!r} is not a URL: {error}", "--no-proxy") from None
+        why = "" if "@" in text else f": {error}"
+        raise UsageError(f"the environment's proxy {redaction.url(text)!r} is not a URL{why}", "--no-proxy") from None
     if proxy.scheme != "http" or not proxy.hostname:
         raise UsageError(
-            f"the environment's proxy is {text!r}, and only http:// ones are asked for a tunnel", "--no-proxy"
+            f"the environment's proxy is {redaction.url(text)!r}, and only http:// ones are asked for a tunnel",
+            "--no-proxy",
         )
     return proxy
 

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
+import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
@@ -163,6 +164,8 @@ class Cluster:
             machines: Machines = await self._closing.enter_async_context(cluster_ssh.prepared(where, pem))
             spec, config = machines.spec(), machines.config()
         else:
+            # Their semaphores' keeper would say to the terminal that they are left, when this process is killed.
+            sys.warnoptions.append("ignore:resource_tracker:UserWarning")
             spec, config = local(where.local, security_of(pem)), {"logging": {"distributed": "critical"}}
         dask.config.set({**CONFIG, **config})
         from distributed.deploy.spec import SpecCluster

@@ -13,10 +13,10 @@ import gc
 import json
 import os
 import select
-import signal
 import sys
 import time
 
+from wstune import signals
 from wstune.burst import tally as t
 from wstune.burst.load_guard import LoadGuard
 from wstune.burst.tree import Tree
@@ -365,7 +365,7 @@ def _mb(size: int) -> str:
 
 def main() -> None:
     """Read the plan from the first line of stdin and go."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started us decides what Ctrl-C means
+    signals.leave_to_parent()
     gc.disable()
     worker.begin(os.getppid())
     worker.raise_nofile()

@@ -15,6 +15,7 @@ import signal
 import socket
 import time
 
+from wstune import signals
 from wstune.burst import tally as t
 from wstune.burst.connections import BOARD_WORDS, CLOCK_NS
 from wstune.burst.generator import Generator
@@ -137,7 +138,7 @@ class Tree:
         if pid == 0:
             try:
                 worker.begin(me)
-                signal.signal(signal.SIGINT, signal.SIG_IGN)
+                signals.leave_to_parent()
                 ours.close()
                 for fd in (*self.pipes.values(), *self._inherited):
                     os.close(fd)
@@ -301,7 +302,7 @@ def _supervise(supervisor: Supervisor, inherited: tuple[int, ...], parent: int) 
     """The server's own process: relays between its workers until it is killed."""
     try:
         worker.begin(parent)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signals.leave_to_parent()
         for fd in inherited:
             os.close(fd)
         supervisor.start()

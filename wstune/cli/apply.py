@@ -10,6 +10,7 @@ import typer
 
 from wstune.cli import options
 from wstune.cli.output import check_writable, print_error, wants_color, write_outcome, write_report
+from wstune.cli.reporting import command_line
 from wstune.model import Role
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def apply(
     if not yes:
         shown.before_asking()
         ask()
-    applied = carry_out(prepared, chosen, host, tuple(sys.argv[1:]))
+    applied = carry_out(prepared, chosen, host, command_line())
     failed = restart(chosen, applied)
     after = check_again(chosen, host)
     code = _strict(CHANGES if detailed_exitcode and applied.txn else 0, strict, prepared, after)
@@ -228,7 +229,7 @@ class _Shown:
         from wstune.report.json_plan import apply_document
 
         report = after or self._prepared.report
-        head = Head("apply", self._started, report.host.boot_id, tuple(sys.argv[1:]), code)
+        head = Head("apply", self._started, report.host.boot_id, command_line(), code)
         return dumps(
             apply_document(
                 self._prepared.plan,

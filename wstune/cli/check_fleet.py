@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from wstune.cli import cluster_options
 from wstune.cli.output import wants_color, write_report
+from wstune.cli.reporting import command_line
 from wstune.errors import UsageError
 from wstune.report.formats import ReportFormat
 
@@ -57,7 +58,7 @@ def check_fleet(
         from wstune.report.head import Head
         from wstune.report.json import dumps
 
-        head = Head("check --hosts", started, None, tuple(sys.argv[1:]), _CODES[said])
+        head = Head("check --hosts", started, None, command_line(), _CODES[said])
         write_report(dumps(fleet_document(rows, said, head)), output)
     else:
         write_report(fleet_text(rows, said, color=output is None and wants_color(sys.stdout)), output)

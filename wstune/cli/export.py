@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
 from wstune.cli import options
 from wstune.cli.output import check_writable, write_report
+from wstune.cli.reporting import command_line
 from wstune.errors import UsageError
 from wstune.export.formats import ExportFormat
 from wstune.values import parse_count, parse_size
@@ -99,7 +99,7 @@ def export(
         role or resolved.role,
         ram_bytes=facts.ram_bytes,
         page_size=facts.page_size,
-        argv=_without_output(sys.argv[1:]),
+        argv=_without_output(command_line()),
         **_whose(user, unit),
     )
     write_report(write(format_, made), output)
@@ -120,7 +120,7 @@ def _whose(user: str | None, unit: str | None) -> dict[str, str]:
     return found
 
 
-def _without_output(argv: list[str]) -> tuple[str, ...]:
+def _without_output(argv: tuple[str, ...]) -> tuple[str, ...]:
     """The command line as it belongs into a file: where that is written is no part of it."""
     kept, words = [], iter(argv)
     for word in words:

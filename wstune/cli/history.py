@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import time
 
 import typer
 
 from wstune.cli import options
 from wstune.cli.output import check_writable, write_report
+from wstune.cli.reporting import command_line
 
 
 def register(app: typer.Typer) -> None:
@@ -35,7 +35,7 @@ def history(
         from wstune.actions.history import history_document
         from wstune.report.json import Head, dumps
 
-        head = Head("history", started, Host().facts().boot_id, tuple(sys.argv[1:]), 0)
+        head = Head("history", started, Host().facts().boot_id, command_line(), 0)
         write_report(dumps(history_document(found, head)), output)
     else:
         from wstune.actions.history import history_text

@@ -6,8 +6,8 @@ A verb's module is imported when the verb is called, and imports what it needs w
 from __future__ import annotations
 
 import importlib
-import io
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from wstune import __version__
+from wstune import __version__, redaction, signals
+from wstune.cli import streams
 from wstune.cli.groups import EXAMPLES, grouped, shortened
 from wstune.cli.output import close_quietly, plain, print_error
 from wstune.errors import UsageError, WstuneError
@@ -82,6 +83,14 @@ class Verbs(TyperGroup):
                 with formatter.indentation():
                     formatter.write_text(words)
 
+    def invoke(self, ctx: Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:  # what it has to say is lost on its way through typer
+            for sentence in filter(None, (str(error), *_notes(error))):
+                print_error(sentence)
+            raise
+
     def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
         command = self.get_command(ctx, args[0])
         if command is None:
@@ -109,7 +118,8 @@ def _root(
     """Make this host ready for very many WebSocket connections, and prove it.
 
     Exit codes: 0 ready, done or confirmed; 1 not ready, drift, or target missed; 2 usage; 3 inconclusive; 4 apply
-    failed and was undone; 5 rollback incomplete; 75 another wstune is at work; 77 a privilege is missing.
+    failed and was undone; 5 rollback incomplete; 75 another wstune is at work; 77 a privilege is missing; 128 + n ended
+    by signal n.
     """
     if context.invoked_subcommand is None:
         sys.stderr.write(context.get_help() + "\n")
@@ -119,34 +129,41 @@ def _root(
 
 def main() -> NoReturn:
     """The entry point `wstune`."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that cannot show ≥ shows ?, not a traceback
-    code = run(sys.argv[1:])
-    sys.exit(close_quietly(code))
+    streams.prepare()
+    signals.listen()
+    code = close_quietly(run(sys.argv[1:]))
+    signals.end_at_once()  # what follows is the interpreter's
+    sys.exit(code)
 
 
 def run(args: Sequence[str]) -> int:
     """Carry out a command line and return its exit code; nothing but SystemExit leaves here."""
     try:
         code = typer.main.get_command(_app).main(list(args), prog_name="wstune", standalone_mode=False)
+        if code == INTERRUPTED and signals.raised():  # typer calls every signal so
+            return signals.exit_code(signals.raised())
         return code if isinstance(code, int) else 0
     except WstuneError as error:
-        print_error(str(error), error.tip)
+        print_error(str(error), "; ".join(filter(None, (error.tip, *_notes(error)))))
         return error.exit_code
     except typer.TyperException as error:
         print_error(*_usage(error, args))
         return UsageError.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        return INTERRUPTED
+        return INTERRUPTED  # before typer had anything to do with it
     except Exception as error:
         if os.environ.get("WSTUNE_DEBUG"):
             raise
         print_error(
-            f"wstune has a defect here: {type(error).__name__}: {error}",
-            f"please report it, with what this prints: WSTUNE_DEBUG=1 wstune {' '.join(args)}",
+            "; ".join((f"wstune has a defect here: {type(error).__name__}: {error}", *_notes(error))),
+            f"please report it, with what this prints: WSTUNE_DEBUG=1 wstune {shlex.join(redaction.argv(args))}",
         )
         return DEFECT
+
+
+def _notes(error: BaseException) -> tuple[str, ...]:
+    """What was found out about an error on its way here."""
+    return tuple(getattr(error, "__notes__", ()))
 
 
 def _usage(error: typer.TyperException, args: Sequence[str]) -> tuple[str, str]:

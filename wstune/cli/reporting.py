@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from wstune import redaction
 from wstune.cli.output import wants_color, write_report
 from wstune.errors import WstuneError
 from wstune.report.formats import Look, ReportFormat, exit_code, write_check, write_verify
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 def now() -> str:
     """This moment as a document's head has it: UTC, ISO 8601, to the second."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def command_line() -> tuple[str, ...]:
+    """What was typed, as reports and the journal may have it: without secrets."""
+    return redaction.argv(sys.argv[1:])
 
 
 @contextmanager
@@ -84,7 +90,7 @@ def deliver_verify(
 def _head(command: str, started: str, boot_id: str | None, code: int) -> Head:
     from wstune.report.head import Head
 
-    return Head(command, started, boot_id, tuple(sys.argv[1:]), code)
+    return Head(command, started, boot_id, command_line(), code)
 
 
 def _color(output: str | None) -> bool:

@@ -10,6 +10,7 @@ import typer
 
 from wstune.cli import options
 from wstune.cli.output import check_writable, wants_color, write_outcome
+from wstune.cli.reporting import command_line
 
 if TYPE_CHECKING:
     from wstune.tuning.undo import Undone
@@ -47,7 +48,7 @@ def rollback(
         from wstune.report.json import Head, dumps
         from wstune.report.json_plan import rollback_document
 
-        head = Head("rollback", started, host.facts().boot_id, tuple(sys.argv[1:]), code)
+        head = Head("rollback", started, host.facts().boot_id, command_line(), code)
         outcomes = {heading: acts for (heading, _), acts in _parts(undone).items()}
         write_outcome(dumps(rollback_document(undone.txn, outcomes, undone.complete, head)), output, outcome)
         return code

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import time
 
 import typer
 
 from wstune.cli import options
 from wstune.cli.output import check_writable, write_report
+from wstune.cli.reporting import command_line
 
 
 def register(app: typer.Typer) -> None:
@@ -37,7 +37,7 @@ def status(
     if format_ is options.Format.JSON:
         from wstune.report.json import Head, dumps
 
-        head = Head("status", started, host.facts().boot_id, tuple(sys.argv[1:]), code)
+        head = Head("status", started, host.facts().boot_id, command_line(), code)
         write_report(dumps(status_document(found, head)), output)
     else:
         write_report(status_text(found), output)

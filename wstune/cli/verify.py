@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wstune.cli import cluster_options as machines
-from wstune.cli import options
+from wstune.cli import headers, options
 from wstune.cli import target_options as there
 from wstune.cli import verify_options as read
 from wstune.cli.live import progress_line
-from wstune.cli.output import check_writable
-from wstune.cli.reporting import deliver_verify, errors_for, now
+from wstune.cli.output import check_writable, print_error
+from wstune.cli.reporting import command_line, deliver_verify, errors_for, now
 from wstune.errors import UsageError, WstuneError
 from wstune.report.formats import FORMATS, ReportFormat
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from wstune.actions.verify import Progress, VerifyOptions
     from wstune.actions.verify_target import Target
     from wstune.burst.cluster_entry import Where
+    from wstune.errors import RollbackError
     from wstune.verification import VerifyReport
 
 
@@ -94,7 +95,10 @@ def verify(
         str | None, typer.Option(metavar="A,B", help="Addresses to come from; on loopback 127.1.0.1 and on.")
     ] = None,
     header: Annotated[
-        list[str] | None, typer.Option(metavar="LINE", help="A header of the request, as `Name: value`; repeatable.")
+        list[str] | None,
+        typer.Option(
+            metavar="LINE", help="Of the request: `Name: value`, with {env:NAME} in it; or @FILE; repeatable."
+        ),
     ] = None,
     subprotocol: there.Subprotocol = None,
     origin: there.Origin = "",
@@ -127,7 +131,7 @@ def verify(
     """Open a burst of real WebSocket connections, hold and use them, and say what that proves.
 
     Exit codes: 0 confirmed; 1 missed: the server side is the limit; 3 inconclusive: the generator was, or a limit that
-    both ends share here, or it was interrupted.
+    both ends share here; 128 + n: signal n ended it, with a report of what there was.
     """
     started = now()
     if close not in ("", "rst", "graceful"):
@@ -143,6 +147,7 @@ def verify(
     aim = there.aim(target, bool(fanout), ca, insecure, server_name, no_proxy)
     _harms_nobody(aim, yes)
     from wstune.actions.verify import HOLD_SECONDS, VerifyOptions
+    from wstune.actions.verify_outcome import BurstInterrupted
     from wstune.actions.verify_plan import default_connections
 
     chosen = VerifyOptions(
@@ -164,7 +169,7 @@ def verify(
         message_rate=message_rate,
         message_size=message_size,
         close=close,
-        headers=read.headers(header),
+        headers=headers.of_request(header),
         time_limit=time_limit,
     )
     if rate is None and not aim.here and not (script and script.phases):
@@ -172,13 +177,20 @@ def verify(
     if rate is not None:
         wanted = connections or (script and script.connections) or default_connections(chosen)
         chosen = replace(chosen, connections=wanted, phases=read.phases(rate, wanted))
-    with errors_for(format_, output), progress_line(quiet, verbose) as on_progress:
-        if around:
-            applying = _applying(chosen, around, rollback, state_dir)
-            earlier, report = _around(chosen, applying, yes, on_progress)
-        else:
-            report = _search(chosen, slo, on_progress) if find_max else _run(chosen, where, on_progress)
-    return _deliver(report, chosen, format_, output, started, earlier)
+    code, failed = None, None
+    try:
+        with errors_for(format_, output), progress_line(quiet, verbose) as on_progress:
+            if around:
+                applying = _applying(chosen, around, rollback, state_dir)
+                earlier, report, failed = _around(chosen, applying, yes, on_progress)
+            else:
+                report = _search(chosen, slo, on_progress) if find_max else _run(chosen, where, on_progress)
+    except BurstInterrupted as cut:
+        report, earlier, code = cut.report, cut.earlier or earlier, cut.code
+    code = _deliver(report, chosen, format_, output, started, earlier, failed.exit_code if failed else code)
+    if failed is not None:
+        print_error(str(failed), failed.tip)
+    return code
 
 
 def _run(chosen: VerifyOptions, where: Where | None, on_progress: Callable[[Progress], None]) -> VerifyReport:
@@ -213,13 +225,12 @@ def _applying(chosen: VerifyOptions, profile: str, rollback: bool, state_dir: st
 
 def _around(
     chosen: VerifyOptions, applying: ApplyOptions, yes: bool, on_progress: Callable[[Progress], None]
-) -> tuple[tuple[str, VerifyReport], VerifyReport]:
-    from wstune.actions.around import around
+) -> tuple[tuple[str, VerifyReport], VerifyReport, RollbackError | None]:
+    """The first burst by its name, the second, and why what was applied could not be taken back."""
+    from wstune.actions.around import around, label
 
-    argv = tuple(sys.argv[1:])
-    both = around(chosen, applying, _agree(yes), on_progress, roll_back=applying.runtime_only, argv=argv)
-    how = f"before {both.txn or 'nothing was changed'}"
-    return (f"{how}, since taken back" if both.rolled_back else how, both.before), both.after
+    both = around(chosen, applying, _agree(yes), on_progress, roll_back=applying.runtime_only, argv=command_line())
+    return (label(both.txn, rolled_back=both.rolled_back), both.before), both.after, both.failed
 
 
 def _agree(yes: bool) -> Callable[[Prepared], None]:
@@ -266,7 +277,9 @@ def _deliver(
     output: str | None,
     started: str,
     earlier: tuple[str, VerifyReport] | None,
+    code: int | None,
 ) -> int:
+    """Write the report. `code`: the exit code; None: that of the verdict."""
     from wstune.host.host import Host
     from wstune.verification import EXIT_CODES
 
@@ -277,5 +290,5 @@ def _deliver(
 
         with suppress(WstuneError):  # a burst that was made is reported, whatever else cannot be
             checked = run_check(chosen.profile, host, connections=report.connections, profile_dirs=chosen.profile_dirs)
-    code, boot_id = EXIT_CODES[report.verdict], host.facts().boot_id
+    code, boot_id = EXIT_CODES[report.verdict] if code is None else code, host.facts().boot_id
     return deliver_verify(report, format_, output, started, code, boot_id, check=checked, baseline=earlier)

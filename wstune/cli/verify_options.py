@@ -119,13 +119,3 @@ def sources(text: str | None) -> tuple[str, ...]:
         except ValueError:
             raise UsageError(f"--source {source}: expected an address", "--source 192.0.2.1,192.0.2.2") from None
     return found
-
-
-def headers(lines: list[str] | None) -> str:
-    """--header, each `Name: value`, as they go into the request."""
-    for line in lines or ():
-        name, colon, value = line.partition(":")
-        token = name.isascii() and name.replace("-", "").replace("_", "").isalnum()
-        if not (colon and token) or not (value.isprintable() and value.isascii()):
-            raise UsageError(f"--header {line!r}: expected Name: value", "--header 'Authorization: Bearer …'")
-    return "".join(f"{line.partition(':')[0]}: {line.partition(':')[2].strip()}\r\n" for line in lines or ())

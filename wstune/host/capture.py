@@ -44,7 +44,6 @@ _FILES = (
     "/sys/module/nf_conntrack/parameters/hashsize",
 )
 _LINKS = tuple(f"/proc/self/ns/{kind}" for kind in ("cgroup", "net", "pid", "user"))
-_SECRET = ("fastopen_key", "stable_secret")
 _MOUNTS = ("/", "/proc", "/proc/sys", "/sys", "/sys/fs/cgroup")
 _STATUS = ("Name:", "Uid:", "Gid:", "CapEff:", "CapBnd:", "NoNewPrivs:", "Seccomp:", "Threads:")
 _ENVIRONMENT = "container="
@@ -81,7 +80,9 @@ def capture(root: Root, destination: str, keys: Iterable[str]) -> tuple[str, ...
 
 def _listed(root: Root, keys: Iterable[str]) -> Iterable[tuple[str, Callable[[str], str]]]:
     """(path, what of its text is kept)."""
-    paths = [path_of(key) for key in dict.fromkeys((*keys, *_SYSCTLS)) if not key.endswith(_SECRET)]
+    paths = [
+        path_of(key) for key in dict.fromkeys((*keys, *_SYSCTLS)) if not key.endswith(capture_configuration.SECRET)
+    ]
     for path in paths:
         yield path, str
     for path in (*_FILES, *_group_files(root)):
@@ -125,8 +126,18 @@ def _mounts(text: str) -> str:
     for line in text.splitlines(keepends=True):
         point = (line.split()[4:5] or [""])[0]
         if point in _MOUNTS or point.startswith("/sys/fs/cgroup/"):
-            kept.append(line)
+            kept.append(_mount(line))
     return "".join(kept)
+
+
+def _mount(line: str) -> str:
+    """A line of mountinfo without what its file system was given: a server, a user's name (proc(5))."""
+    before, separator, after = line.rstrip("\n").partition(" - ")
+    kind, source, options = [*after.split(" "), "", "", ""][:3]
+    group = kind.startswith("cgroup")  # whose options are the names of its controllers
+    told = [option for option in options.split(",") if option in ("rw", "ro") or group]
+    source = source if source.startswith("/dev/") or not set("/@:") & set(source) else "none"
+    return f"{before}{separator}{kind} {source} {','.join(told)}\n"
 
 
 def _container_name(text: str) -> str:

@@ -6,7 +6,9 @@ their numbers.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
+from fnmatch import fnmatchcase
 from functools import partial
 
 from wstune.errors import UsageError
@@ -22,6 +24,14 @@ Keep = Callable[[str], str]
 LIMITS_DIRECTORY = "/etc/security/limits.d"
 LIMITS_CONF = "/etc/security/limits.conf"
 
+SECRET = ("fastopen_key", "stable_secret")
+"""How the names of sysctls end that are keys: who knows them can forge what they protect (ip-sysctl.rst)."""
+
+_SECRET_NAMES = ("tcp_fastopen_key", "stable_secret")
+_GLOB = "*?["
+_BRACKETS = re.compile(r"\[[^\]]*\]?")
+_SEPARATORS = re.compile(r"[./]")
+_NUMBERS = re.compile(r"[\s\d\"']*", re.ASCII)
 _LIMITS = ("nofile", "nproc")
 _WITHHELD = "# withheld by wstune capture"
 
@@ -34,7 +44,7 @@ def files(root: Root, sysctls: frozenset[str]) -> Iterable[tuple[str, Keep]]:
         yield path, sysctl_lines
     for path in (LIMITS_CONF, *_configuration(root, (LIMITS_DIRECTORY,))):
         yield path, partial(kept_lines, _limits)
-    yield sysctl_files.COMMAND_LINE, _options
+    yield sysctl_files.COMMAND_LINE, partial(_options, sysctls)
     for path in _configuration(root, sysctl_files.MODULE_DIRECTORIES):
         yield path, partial(kept_lines, lambda line: line.strip().replace("-", "_") == sysctl_files.CONNTRACK)
     for path in _configuration(root, (sysctl_files.RULES,), ".rules"):
@@ -56,7 +66,26 @@ def links(root: Root) -> Iterable[str]:
 
 def kept_lines(is_wanted: Callable[[str], bool], text: str) -> str:
     """The text with every line that is not wanted replaced, but for empty ones."""
-    return "".join(f"{line if not line.strip() or is_wanted(line) else _WITHHELD}\n" for line in text.splitlines())
+    return "".join(
+        f"{line if not line.strip() or (is_wanted(line) and not tells_secret(line)) else _WITHHELD}\n"
+        for line in text.splitlines()
+    )
+
+
+def tells_secret(line: str) -> bool:
+    """Whether a line gives a value to a key that is a secret, however it is written, or by a glob may do so.
+
+    With a glob, numbers are no secret: both secrets have other characters between their digits.
+    """
+    key, equals, value = line.partition("=")
+    if any(name in line.lower() for name in SECRET) and equals:
+        return True
+    if not any(letter in key for letter in _GLOB) or not equals:
+        return False
+    plain = _BRACKETS.sub("?", key.replace("\\", "")).strip("\"' \t-").lower()
+    parts = _SEPARATORS.split(plain)
+    may = fnmatchcase("net", parts[0]) and any(fnmatchcase(name, parts[-1]) for name in _SECRET_NAMES)
+    return may and not _NUMBERS.fullmatch(value)
 
 
 def _of_managers(root: Root, sysctl_lines: Keep, sets: Callable[[str], bool]) -> Iterable[tuple[str, Keep]]:
@@ -99,10 +128,17 @@ def _starting(*starts: str) -> Callable[[str], bool]:
     return lambda line: line.strip().startswith(starts)
 
 
-def _options(text: str) -> str:
-    """Of the kernel's command line, which may hold passwords, only what sets sysctls and loads modules."""
-    wanted = ("sysctl.", "modules_load=", "modules-load=")
-    return " ".join(option for option in text.split() if option.startswith(wanted)) + "\n"
+def _options(paths: frozenset[str], text: str) -> str:
+    """Of the kernel's command line, which may hold passwords, only what sets the sysctls that are captured, and loads
+    modules."""
+    return " ".join(option for option in text.split() if _is_wanted_option(paths, option)) + "\n"
+
+
+def _is_wanted_option(paths: frozenset[str], option: str) -> bool:
+    if option.startswith(("modules_load=", "modules-load=")):
+        return True
+    setting = option.removeprefix("sysctl.").removeprefix("sysctl/")  # the kernel takes both (proc_sysctl.c)
+    return setting != option and not set(_GLOB) & set(setting.partition("=")[0]) and _assigns(paths, setting)
 
 
 def _assigns(paths: frozenset[str], line: str) -> bool:
@@ -110,7 +146,7 @@ def _assigns(paths: frozenset[str], line: str) -> bool:
     key, equals, _ = line.partition("=")
     excludes = not equals and key.lstrip().startswith("-")
     key = key.strip().removeprefix("-").strip()
-    if any(letter in key for letter in "*?["):
+    if any(letter in key for letter in _GLOB):
         return bool(equals or excludes) and key.replace("/", ".").startswith(("fs.", "kernel.", "net.", "vm.", "*"))
     try:
         return path_of(key) in paths or path_of(key) in _OTHER_NAMES

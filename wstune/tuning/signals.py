@@ -1,7 +1,8 @@
 """Signals that end a program, while a transaction is at work: the act at hand is finished, then all is undone.
 
 Python raises KeyboardInterrupt between any two steps, so also between a write and the record that it was made. Here a
-signal is only noted; whoever is at work looks between two acts. One that comes later than that is too late.
+signal is only noted; whoever is at work looks between two acts. One that comes later than that is too late for it, and
+left to whoever lets signals in next (wstune.signals).
 """
 
 from __future__ import annotations
@@ -10,8 +11,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""Those of a terminal, a service manager, a connection that is lost. SIGQUIT still kills, as a crash would."""
+from wstune.signals import ENDING, held_back
 
 
 def never() -> str:
@@ -26,6 +26,7 @@ def held() -> Iterator[Callable[[], str]]:
 
     def note(number: int, frame: object) -> None:
         caught.append(signal.Signals(number).name)
+        held_back(number)
 
     before = []
     try:
