@@ -131,7 +131,7 @@ def test_figures_of_all_workers() -> None:
         clients[0].say("x")
         for client in clients:
             client.hear()
-        status, fields, body = server.get("/stats")
+        status, fields, body = server.figure("/stats")
         assert (status, fields["content-type"]) == (200, "application/json")
         stats = json.loads(body)
         for name in ("connections", "opened", "messages", "delivered"):
@@ -139,7 +139,7 @@ def test_figures_of_all_workers() -> None:
         assert stats["total"]["connections"] == 10
         assert stats["total"]["fanout_seconds"] > 0
         assert stats["total"]["memory"]["anonymous_bytes"] > 100_000
-        status, fields, body = server.get("/metrics")
+        status, fields, body = server.figure("/metrics")
         families = {family.name: family for family in text_string_to_metric_families(body.decode())}
         assert sum(sample.value for sample in families["wstune_chat_connections"].samples) == 10
         assert sum(sample.value for sample in families["wstune_chat_deliveries"].samples) == 10
@@ -157,9 +157,9 @@ def test_figures_of_the_kernel() -> None:
     with serve("--workers", "2") as server:
 
         def opens() -> tuple[int, float]:
-            stats = json.loads(server.get("/stats")[2])["kernel"]
+            stats = json.loads(server.figure("/stats")[2])["kernel"]
             assert stats["netns"] == Path("/proc/self/ns/net").stat().st_ino
-            families = text_string_to_metric_families(server.get("/metrics")[2].decode())
+            families = text_string_to_metric_families(server.figure("/metrics")[2].decode())
             samples = {
                 sample.labels["counter"]: sample.value
                 for family in families
