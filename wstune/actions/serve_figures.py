@@ -16,7 +16,7 @@ _TIP = "--metrics 127.0.0.1:9100; port 0 takes one that is free; off: none"
 
 
 class Figures(NamedTuple):
-    """A socket that is bound for /stats and /metrics; `local`: to loopback. `announcement`: the line that says where."""
+    """A socket that is bound for /stats and /metrics; `local`: to loopback. `announcement`: the line that says so."""
 
     fd: int
     local: bool

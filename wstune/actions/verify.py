@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from wstune.actions import server_stats
+from wstune.actions.stats_sources import NO_STATS, StatsOptions
 from wstune.actions.verify_plan import coordinator_plan, plan, room_of
 from wstune.actions.verify_report import Shown, report_of
 from wstune.actions.verify_target import HOST, Target
@@ -56,6 +57,7 @@ class VerifyOptions:
         headers: of the request, each ended by CRLF. subprotocols: of which the server must choose one. origin: empty:
             none.
         scenario: what to do; None: connect and hold.
+        stats: where the servers' own figures are asked for.
     """
 
     connections: int | None = None
@@ -79,6 +81,7 @@ class VerifyOptions:
     subprotocols: tuple[str, ...] = ()
     origin: str = ""
     scenario: Scenario | None = None
+    stats: StatsOptions = NO_STATS
     time_limit: float = 3600.0
 
 
@@ -171,9 +174,9 @@ def run(options: VerifyOptions, on_progress: Callable[[Progress], None], host: H
     on_progress(Progress("start", planned.connections, note=note))
     state = Run(options, shown, on_progress, host)
     state.baseline = baseline(host)
-    figures = server_stats.fetch(options.target)
+    figures = server_stats.fetch(options.target, options.stats)
     drive(state, Burst(coordinator_plan(state), state.event), _open)
-    server_stats.add(shown, figures, server_stats.fetch(options.target))
+    server_stats.add(shown, figures, server_stats.fetch(options.target, options.stats), options.stats)
     return report_of(shown)
 
 
@@ -222,7 +225,7 @@ def _open(burst: Driver, state: Run) -> None:
     shown.generator_cpu = processes.cpu_seconds(opened["pids"]) / seconds / cpus
     time.sleep(_SETTLE_SECONDS)  # the last accept's garbage: skbs and request sockets are freed by RCU
     shown.memory = _memory(host, state, opened)
-    shown.server_figures = server_stats.fetch(state.options.target)
+    shown.server_figures = server_stats.fetch(state.options.target, state.options.stats)
 
 
 def _available_bytes() -> int | None:

@@ -68,11 +68,11 @@ def run(
         base["others_share"] = 0.0  # several coordinators may share a machine: each is another program to the others
         members = cluster_plan.members(crew.generators, crew.own, base, aimed)
         shown.budget = replace(planned, generators=sum(len(member.plan["shares"]) for member in members))
-        figures = server_stats.fetch(aimed.target)
+        figures = server_stats.fetch(aimed.target, aimed.stats)
         both = _Both(cluster, members, _served(crew, base), base, state.event)
         drive(state, both, lambda _, at: _open(both, at, crew))
         cluster_report.complete(shown, both.fleet, crew.generators, host)
-        server_stats.add(shown, figures, server_stats.fetch(aimed.target))
+        server_stats.add(shown, figures, server_stats.fetch(aimed.target, aimed.stats), aimed.stats)
     return report_of(shown)
 
 
@@ -282,4 +282,4 @@ def _open(both: Driver, state: Run, crew: _Crew) -> None:
     time.sleep(_SETTLE_SECONDS)
     serving = both.server("open") if both.remote is not None else {}
     cluster_report.measure(shown, both.fleet, crew.generators, measured, serving)
-    shown.server_figures = server_stats.fetch(state.options.target)
+    shown.server_figures = server_stats.fetch(state.options.target, state.options.stats)
