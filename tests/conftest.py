@@ -154,6 +154,8 @@ CAPABILITIES: dict[str, tuple[str, Callable[[], bool]]] = {
     "cloud-init": ("cloud-init", lambda: shutil.which("cloud-init") is not None),
     "compose": ("Docker Compose", lambda: _runs("docker-compose", "version") or _runs("docker", "compose", "version")),
     "tuned": ("TuneD", lambda: _runs("/usr/bin/python3", "-c", "import tuned.profiles")),
+    "nginx": ("nginx", lambda: shutil.which("nginx") is not None or Path("/usr/sbin/nginx").exists()),
+    "promtool": ("promtool, of prometheus", lambda: shutil.which("promtool") is not None),
     "tsung": ("tsung", lambda: shutil.which("tsung") is not None),
     "npm": ("node and npm", lambda: shutil.which("node") is not None and shutil.which("npm") is not None),
     "loaders": ("systemd-sysctl and sysctl, and leave to chroot", lambda: loaders.programs() is not None),
