@@ -11,45 +11,45 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from wstune.actions import server_stats
+from wstune.actions.server_figures import Answer, KernelFigures, NotKnown, ServerFigures
+from wstune.actions.stats_sources import Source, StatsOptions
 from wstune.actions.verify_report import Shown
 from wstune.actions.verify_target import HOST, Target, target_of
 from wstune.burst import budget
+from wstune.chat import figures as chat_figures
+from wstune.chat import stats as s
 from wstune.host import kernel_counters
 from wstune.host.files import Root
 from wstune.verification import Memory
 
 
-def told(boot: str = "a", netns: int = 1, **counters: object) -> server_stats.Stats:
-    return {"total": {"opened": 5}, "kernel": {"boot_id": boot, "netns": netns, "counters": counters}}
+def figures(opened: int, boot: str = "a", netns: int = 1, *, memory: int | None = 0, **counters: int) -> ServerFigures:
+    return ServerFigures(opened, 0, 0, 0, memory, KernelFigures(boot, netns, counters) if boot else None)
+
+
+GONE = NotKnown("/stats was not answered within 3 s")
 
 
 def test_the_kernel_of_the_server() -> None:
-    """What has grown, and whose it is; what stood still, or is no number, is left out."""
-    before, after = told(drop=1, still=2, odd=1), told(drop=8, still=2, odd="x")
+    """What has grown, and whose it is; what stood still, or is new, is left out."""
+    before, after = figures(5, drop=1, still=2), figures(5, drop=8, still=2, new=3)
     assert server_stats.kernel_growth(before, after) == ("a", 1, {"drop": 7})
 
 
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        (None, told(drop=1)),
-        (told(drop=1), None),
-        (told(drop=1), told("b", drop=2)),
-        (told(drop=1), told(netns=2, drop=2)),
-        (told(drop=1), {"total": {}}),
-        (told(drop=1), {"total": {}, "kernel": {"boot_id": "a", "netns": 1}}),
-        (told(drop=1), {"total": {}, "kernel": {"boot_id": 1, "netns": 1, "counters": {}}}),
+        (GONE, figures(1, drop=1)),
+        (figures(1, drop=1), GONE),
+        (figures(1, drop=1), figures(1, "b", drop=2)),
+        (figures(1, drop=1), figures(1, netns=2, drop=2)),
+        (figures(1, drop=1), figures(1, "")),
     ],
-    ids=["unknown before", "gone", "another boot", "another namespace", "older", "no counters", "nonsense"],
+    ids=["unknown before", "gone", "another boot", "another namespace", "it does not tell"],
 )
-def test_nothing_is_made_of_two_kernels(before: server_stats.Stats | None, after: server_stats.Stats | None) -> None:
+def test_nothing_is_made_of_two_kernels(before: Answer, after: Answer) -> None:
     """Where not both answers are of one kernel there is no growth."""
     assert server_stats.kernel_growth(before, after) is None
-
-
-def figures(opened: int, boot: str = "a", netns: int = 1, *, memory: int = 0, **counters: int) -> server_stats.Stats:
-    total = {"opened": opened, "handshakes_failed": 0, "accept_errors": 0, "memory": {"anonymous_bytes": memory}}
-    return {"total": total, "kernel": {"boot_id": boot, "netns": netns, "counters": counters}}
 
 
 @pytest.mark.parametrize(
@@ -57,16 +57,14 @@ def figures(opened: int, boot: str = "a", netns: int = 1, *, memory: int = 0, **
     [
         (figures(1, memory=100), figures(9, memory=350), 250),
         (figures(1, memory=100), figures(9, memory=90), 0),
-        (None, figures(1), None),
-        (figures(1), None, None),
-        ({"total": {}}, {"total": {}}, None),
-        ({"total": {"memory": None}}, {"total": {"memory": {"anonymous_bytes": "x"}}}, None),
+        (GONE, figures(1), None),
+        (figures(1), GONE, None),
+        (figures(1, memory=None), figures(9), None),
+        (figures(1), figures(9, memory=None), None),
     ],
-    ids=["grown", "shrunk", "unknown before", "gone", "older", "nonsense"],
+    ids=["grown", "shrunk", "unknown before", "gone", "untold before", "untold"],
 )
-def test_memory_of_a_server(
-    before: server_stats.Stats | None, after: server_stats.Stats | None, grown: int | None
-) -> None:
+def test_memory_of_a_server(before: Answer, after: Answer, grown: int | None) -> None:
     """What it grew by; less than nothing is nothing, and what it does not tell is not known."""
     assert server_stats.memory_growth(before, after) == grown
 
@@ -74,7 +72,7 @@ def test_memory_of_a_server(
 def test_what_a_server_counted() -> None:
     """Only what has moved, under names of its own."""
     assert server_stats.growth(figures(1), figures(9)) == {"server.opened": 8}
-    assert server_stats.growth(None, figures(9)) == {}
+    assert server_stats.growth(GONE, figures(9)) == {}
 
 
 def aimed(*servers: str) -> Target:
@@ -109,13 +107,14 @@ def test_a_server_of_which_nothing_is_known_is_said() -> None:
     """Its kernel is not known, and memory is not divided by connections that others hold."""
     target = Target("ws://a,b/", "192.0.2.1", 1, places=aimed("127.0.0.1:1", "127.0.0.2:1").places, here=False)
     found = shown(target)
-    found.server_figures = [figures(55, "x", memory=30_000), None]
-    server_stats.add(found, [figures(5, "x"), None], [figures(55, "x"), None])
+    found.server_figures = [figures(55, "x", memory=30_000), GONE]
+    server_stats.add(found, [figures(5, "x"), GONE], [figures(55, "x"), GONE])
     assert found.counters == {"server.opened": 50}
     assert found.memory is not None
     assert found.memory.server_user_bytes is None
     assert found.remarks == [
         "1 of 2 servers are wstune: their own figures, of /stats, and of 1 of their kernels, are among the counters",
+        "1 of 2 servers' own figures are not known: /stats was not answered within 3 s",
         "what 1 of the servers' kernels counted is not known here; the counters are this host's",
     ]
 
@@ -148,16 +147,26 @@ def test_counters_of_load_machines_stay_theirs() -> None:
 
 def test_nobody_is_asked_where_it_would_say_nothing() -> None:
     """Our own server, and what stands behind a proxy."""
-    assert server_stats.servers(HOST) == []
     assert server_stats.fetch(HOST) == []
     behind = Target("ws://a/", "192.0.2.1", 1, places=aimed("127.0.0.1:1").places, proxy="192.0.2.1:3128", here=False)
-    assert server_stats.servers(behind) == []
+    assert server_stats.fetch(behind) == []
     found = shown(behind)
     server_stats.add(found, [], [])
     assert found.remarks == [
         "what the server's kernel counted is not known here; the counters are this host's",
         "by way of the proxy 192.0.2.1:3128, as the environment says (--no-proxy: directly)",
     ]
+
+
+def test_fewer_stats_than_servers_give_no_memory() -> None:
+    """What --stats leaves out is not known, so memory is not divided by the connections of all; never a guess."""
+    found = shown(aimed("127.0.0.1:1", "127.0.0.2:2"))
+    found.server_figures = [figures(55, "x", memory=30_000), GONE]
+    stats = StatsOptions((Source("127.0.0.1", 9, "127.0.0.1:9"),))
+    server_stats.add(found, [figures(5, "x"), GONE], [figures(55, "x"), GONE], stats)
+    assert found.memory is not None
+    assert found.memory.server_user_bytes is None
+    assert found.counters == {"server.opened": 50}
 
 
 @contextmanager
@@ -192,7 +201,11 @@ def answering(*documents: object) -> Iterator[list[str]]:
 @pytest.mark.live
 def test_each_of_several_is_asked() -> None:
     """In their order; who is another's, or is not there, has nothing for us; nobody is asked twice."""
-    mine, other = figures(5), figures(6, "b")
+    mine, other = (json.loads(chat_figures.stats_json(s.Stats(workers))) for workers in (1, 2))
     with answering(mine, {"status": "up"}, other) as servers:
         target = aimed(servers[0], servers[1], "127.0.0.1:1", servers[2], servers[0])
-        assert server_stats.fetch(target) == [mine, None, None, other]
+        told, another, nobody, last = server_stats.fetch(target)
+        assert isinstance(told, ServerFigures)
+        assert isinstance(last, ServerFigures)
+        assert another == NotKnown("total in its /stats is not an object")
+        assert isinstance(nobody, NotKnown)

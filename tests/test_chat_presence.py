@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,6 +25,36 @@ def test_counts_are_summed_and_names_joined(workers: list[dict[bytes, tuple[int,
             expected[room] = (known + count, others + names)
     assert shared.read() == expected
     assert presence.Presence(1, 1).read() == {}
+    for room, (count, names) in expected.items():
+        assert shared.room(room)[0] == count
+        assert set(shared.room(room)[1]) <= set(names)
+    assert shared.room(b"x" * 129) == (0, [])
+
+
+def test_what_was_published_is_taken_apart_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often a room is asked for, and whichever: until a worker publishes again, and then that worker's."""
+    shared = presence.Presence(2, 64)
+    taken = []
+    unpack = presence._unpack
+    monkeypatch.setattr(presence, "_unpack", lambda snapshot: taken.append(1) or unpack(snapshot))
+    for at in range(2):
+        shared.publish(at, presence.pack([(b"/rooms/a", 3, [b"x"])], shared.capacity))
+    for _ in range(100):
+        assert shared.room(b"/rooms/a") == (6, [b"x", b"x"])
+        assert shared.room(b"/") == (0, [])
+    assert len(taken) == 2
+    shared.publish(1, presence.pack([(b"/rooms/a", 4, [])], shared.capacity))
+    assert shared.room(b"/rooms/a") == (7, [b"x"])
+    assert len(taken) == 3
+
+
+def test_a_crowd_is_not_listed_whole() -> None:
+    """At most a hundred names of a room, of however many workers."""
+    shared = presence.Presence(8, 4)
+    for at in range(8):
+        shared.publish(at, presence.pack([(b"/", 90, [b"%d" % number for number in range(90)])], shared.capacity))
+    count, names = shared.room(b"/")
+    assert (count, len(names)) == (720, presence.MAX_NAMES)
 
 
 @given(ROOMS, st.integers(0, 3000))

@@ -27,7 +27,8 @@ PATIENCE = 10.0
 
 
 class Server:
-    """A running `wstune serve`; `port`, `line` is what it said when it was ready, `process` the supervisor."""
+    """A running `wstune serve`; `port`, `line` and `figures` (a port) are what it said when it was ready, `process` the
+    supervisor."""
 
     def __init__(self, *arguments: str, stderr: int | IO[str] | None = None, env: dict[str, str] | None = None) -> None:
         self.process = subprocess.Popen(
@@ -42,6 +43,8 @@ class Server:
         self.line = self.process.stdout.readline()
         assert self.line, "the server did not start"
         self.port = int(self.line.split("/")[2].rpartition(":")[2])
+        said = self.process.stdout.readline()
+        self.figures = 0 if "off" in said else int(said.split("/")[2].rpartition(":")[2])
         self.sockets: list[socket.socket] = []  # of clients, to be closed in the end
 
     @property
@@ -51,15 +54,21 @@ class Server:
     def url(self, path: str = "/chat") -> str:
         return f"ws://127.0.0.1:{self.port}{path}"
 
-    def get(self, path: str, host: str = "", *, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
-        """Status, fields by lower-case name, body."""
-        with socket.create_connection(self.address, timeout=PATIENCE) as connection:
-            name = host or f"127.0.0.1:{self.port}"
-            connection.sendall(f"{method} {path} HTTP/1.1\r\nHost: {name}\r\n\r\n".encode())
+    def get(
+        self, path: str, host: str = "", *lines: str, method: str = "GET", port: int = 0
+    ) -> tuple[int, dict[str, str], bytes]:
+        """Status, fields by lower-case name, body; of the public port unless it is told otherwise."""
+        with socket.create_connection(("127.0.0.1", port or self.port), timeout=PATIENCE) as connection:
+            head = [f"{method} {path} HTTP/1.1", f"Host: {host or f'127.0.0.1:{port or self.port}'}", *lines]
+            connection.sendall("".join(f"{line}\r\n" for line in [*head, ""]).encode())
             return parse_answer(read_all(connection))
 
+    def figure(self, path: str, host: str = "", *lines: str) -> tuple[int, dict[str, str], bytes]:
+        """As `get`, of the listener of the figures."""
+        return self.get(path, host, *lines, port=self.figures)
+
     def stats(self) -> dict[str, Any]:
-        return dict(json.loads(self.get("/stats")[2]))
+        return dict(json.loads(self.figure("/stats")[2]))
 
     def total(self) -> dict[str, Any]:
         return dict(self.stats()["total"])

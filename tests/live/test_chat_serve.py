@@ -15,7 +15,19 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.conftest import ROOT
-from tests.live.chat import CLOSE, PATIENCE, TEXT, Client, connect_many, frame, parse_answer, read_all, request, serve
+from tests.live.chat import (
+    CLOSE,
+    PATIENCE,
+    TEXT,
+    Client,
+    Server,
+    connect_many,
+    frame,
+    parse_answer,
+    read_all,
+    request,
+    serve,
+)
 from tests.live.namespace import wait_until
 
 pytestmark = pytest.mark.live
@@ -51,9 +63,9 @@ def test_a_first_frame_behind_the_request_is_heard() -> None:
         assert client.hear() == (TEXT, b"at once")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_it_drains(number: int) -> None:
-    """SIGTERM and SIGINT: everybody hears 1001, the exit code is 0, no process is left."""
+    """SIGTERM, SIGINT and SIGHUP: everybody hears 1001, the exit code is 128 + n, no process is left."""
     with serve("--workers", "2") as server:
         clients = [Client(server) for _ in range(20)]
         workers = server.workers()
@@ -62,8 +74,35 @@ def test_it_drains(number: int) -> None:
         for client in clients:
             assert client.farewell() == (1001, "the server is going away")
             client.close()
-        assert server.process.wait(PATIENCE) == 0
+        assert server.process.wait(PATIENCE) == 128 + number
         assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_that_was_ignored_stays_ignored(number: int) -> None:
+    """nohup, and a script's background: neither the supervisor nor a worker ends by it."""
+    before = signal.signal(number, signal.SIG_IGN)
+    try:
+        server = Server("--workers", "2")
+    finally:
+        signal.signal(number, before)
+    other = signal.SIGTERM if number != signal.SIGTERM else signal.SIGINT
+    try:
+        workers = server.workers()
+        client = Client(server)
+        server.process.send_signal(number)
+        for pid in workers:
+            os.kill(pid, number)
+        client.say("still here")
+        assert client.hear() == (TEXT, b"still here")
+        assert server.workers() == workers
+        client.close()
+        assert server.stop(other) == 128 + other
+    finally:
+        server.process.kill()
+        server.process.wait()
+        assert server.process.stdout is not None
+        server.process.stdout.close()
 
 
 def test_a_peer_that_does_not_answer_holds_up_no_drain() -> None:
@@ -121,7 +160,7 @@ def test_a_stopped_worker_does_not_hold_up_the_ends_of_others() -> None:
     """A worker that does not react (SIGSTOP) is ended with the rest."""
     with serve("--workers", "2") as server:
         os.kill(server.workers()[0], signal.SIGSTOP)
-        assert server.stop() == 0
+        assert server.stop() == 128 + signal.SIGTERM
 
 
 def test_figures_of_all_workers() -> None:
@@ -131,7 +170,7 @@ def test_figures_of_all_workers() -> None:
         clients[0].say("x")
         for client in clients:
             client.hear()
-        status, fields, body = server.get("/stats")
+        status, fields, body = server.figure("/stats")
         assert (status, fields["content-type"]) == (200, "application/json")
         stats = json.loads(body)
         for name in ("connections", "opened", "messages", "delivered"):
@@ -139,7 +178,7 @@ def test_figures_of_all_workers() -> None:
         assert stats["total"]["connections"] == 10
         assert stats["total"]["fanout_seconds"] > 0
         assert stats["total"]["memory"]["anonymous_bytes"] > 100_000
-        status, fields, body = server.get("/metrics")
+        status, fields, body = server.figure("/metrics")
         families = {family.name: family for family in text_string_to_metric_families(body.decode())}
         assert sum(sample.value for sample in families["wstune_chat_connections"].samples) == 10
         assert sum(sample.value for sample in families["wstune_chat_deliveries"].samples) == 10
@@ -157,9 +196,9 @@ def test_figures_of_the_kernel() -> None:
     with serve("--workers", "2") as server:
 
         def opens() -> tuple[int, float]:
-            stats = json.loads(server.get("/stats")[2])["kernel"]
+            stats = json.loads(server.figure("/stats")[2])["kernel"]
             assert stats["netns"] == Path("/proc/self/ns/net").stat().st_ino
-            families = text_string_to_metric_families(server.get("/metrics")[2].decode())
+            families = text_string_to_metric_families(server.figure("/metrics")[2].decode())
             samples = {
                 sample.labels["counter"]: sample.value
                 for family in families
@@ -268,14 +307,56 @@ def test_origins(origin: str | None, host: str, arguments: tuple[str, ...], stat
 
 
 def test_figures_are_for_this_host() -> None:
-    """Open to the world: /healthz and the page are for all, figures only for loopback and only under its own names."""
+    """They have a port of their own, on loopback, under this host's names; on the public port nobody sees them."""
     with serve("--bind", "0.0.0.0") as server:
-        assert server.get("/stats")[0] == 200
-        assert server.get("/stats", host="evil.example")[0] == 403
-        assert server.get("/metrics", host="evil.example")[0] == 403
+        for path in ("/stats", "/metrics"):
+            assert server.get(path)[0] == 403
+            assert server.get(path, host="evil.example")[0] == 403
+            assert server.figure(path)[0] == 200
+            assert server.figure(path, "localhost")[0] == 200
+            assert server.figure(path, "evil.example")[0] == 403
+            assert server.figure(path, "evil.example", "Origin: http://evil.example")[0] == 403
         assert server.get("/healthz", host="evil.example")[0] == 200
+        assert server.figure("/")[0] == 404
+        with socket.create_connection(("127.0.0.1", server.figures), timeout=PATIENCE) as connection:
+            connection.sendall(request("/chat"))
+            assert connection.recv(4096).startswith(b"HTTP/1.1 404")
     with serve("--bind", "0.0.0.0", "--expose-metrics") as server:
         assert server.get("/metrics", host="chat.example")[0] == 200
+        assert server.figure("/metrics", "chat.example")[0] == 200
+
+
+def test_a_page_elsewhere_learns_nothing_of_who_is_here() -> None:
+    """DNS rebinding: on loopback, /who and the page answer only to this host's names and those of --origin."""
+    paths = ("/", "/who", "/chat/who", "/rooms/a", "/rooms/a/who", "/page.js", "/nothing")
+    with serve("--workers", "1", "--origin", "https://chat.example") as server:
+        for path in paths:
+            assert server.get(path, "evil.example")[0] == 403
+            assert server.get(path, f"evil.example:{server.port}")[0] == 403
+            for own in ("localhost", "127.0.0.1", "[::1]:80", "chat.example", "CHAT.example:443"):
+                assert server.get(path, own)[0] == (404 if path == "/nothing" else 200), (path, own)
+
+
+def test_the_figures_outlive_a_worker_and_a_crowd() -> None:
+    """Those who ask slowly or say nothing keep nobody else from asking; a worker that was lost is made up for."""
+    with serve("--workers", "2", "--handshake-deadline", "1") as server:
+        address = ("127.0.0.1", server.figures)
+        server.sockets += [socket.create_connection(address, timeout=PATIENCE) for _ in range(100)]
+        for silent in server.sockets[:50]:
+            silent.sendall(b"GET /stats HTT")
+        assert server.stats()["workers"] == 2
+        os.kill(server.workers()[0], signal.SIGKILL)
+        server.until(lambda total: total["alive"] == 2)
+        assert wait_until(lambda: server.total()["closed"]["handshake-deadline"] > 0, PATIENCE)
+        for silent in server.sockets[60:]:
+            assert silent.recv(1) == b""
+
+
+def test_figures_can_be_off() -> None:
+    """--metrics off: no listener; the public port still takes the token's absence for a no."""
+    with serve("--workers", "1", "--metrics", "off") as server:
+        assert server.figures == 0
+        assert server.get("/stats")[0] == 403
 
 
 def test_limits_are_kept() -> None:
@@ -370,7 +451,7 @@ def test_systemd_hands_over_its_socket_and_hears_that_we_are_ready(tmp_path: Pat
                     assert client.recv(1000).startswith(b"HTTP/1.1 101")
             process.terminate()
             assert manager.recv(100) == b"STOPPING=1"
-            assert process.wait(PATIENCE) == 0
+            assert process.wait(PATIENCE) == 128 + signal.SIGTERM
         finally:
             process.kill()
             process.wait()
@@ -382,6 +463,11 @@ def test_what_is_wrong_with_an_address_is_one_sentence() -> None:
         for arguments, words in (
             (["--port", str(server.port)], f"port {server.port} of 127.0.0.1 is taken"),
             (["--bind", "192.0.2.1"], "192.0.2.1 is no address of this host"),
+            (["--bind", "fe80::1"], "--bind fe80::1: the address is good on one link only, and which is not said"),
+            (
+                ["--metrics", "0.0.0.0:0"],
+                "whoever reaches 0.0.0.0 could read the server's figures",
+            ),
         ):
             run = subprocess.run(
                 [sys.executable, "-m", "wstune", "serve", *arguments],

@@ -46,12 +46,12 @@ def test_a_server_elsewhere_tells_of_its_kernel() -> None:
 def test_one_kernel_counts_once() -> None:
     """A server on this very host: what both sides can read is not added."""
     with serve("--workers", "1") as server:
-        before = json.loads(server.get("/stats")[2])["kernel"]["counters"]
+        before = json.loads(server.figure("/stats")[2])["kernel"]["counters"]
         done = subprocess.run(
             [*PYTHON, "wstune", "verify", server.url(), "-n", str(COUNT), "--hold", "0", "-q", "--format", "json"],
             cwd=ROOT, capture_output=True, text=True, check=False, timeout=60,
         )  # fmt: skip
-        after = json.loads(server.get("/stats")[2])["kernel"]["counters"]
+        after = json.loads(server.figure("/stats")[2])["kernel"]["counters"]
     report = json.loads(done.stdout)
     assert report["verdict"] == "confirmed", report["sentences"]
     grown = after["Tcp.PassiveOpens"] - before["Tcp.PassiveOpens"]

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import wstune
+from wstune.actions import serve_figures
 from wstune.chat import listeners, systemd
 from wstune.chat.options import KERNEL_SEND_BUFFER, Options
 from wstune.errors import PrivilegeError, UsageError
@@ -39,7 +40,8 @@ class ServeOptions:
     """What `wstune serve` was asked for; the defaults are what it does when it is asked for nothing.
 
     Sizes in bytes, times in seconds; 0 of a bound means that there is none. `workers` None: as many as the cores, and
-    the descriptors that `max_connections` takes.
+    the descriptors that `max_connections` takes. `metrics`: where /stats and /metrics are, ADDRESS:PORT or `off`;
+    `metrics_token`: @FILE.
     """
 
     bind: str = "127.0.0.1"
@@ -56,6 +58,8 @@ class ServeOptions:
     rate: int = 100
     deliveries: int = 50_000
     origins: tuple[str, ...] = ()
+    metrics: str = "127.0.0.1:0"
+    metrics_token: str | None = None
     expose_metrics: bool = False
     access_log: bool = False
     cert: str | None = None
@@ -76,6 +80,8 @@ def prepare(chosen: ServeOptions) -> dict[str, Any]:
     """The plan that `chat.serve` reads, with the port bound or the sockets taken over. Raises UsageError."""
     address = _address(chosen.bind)
     _check_certificate(chosen.cert, chosen.key)
+    token = serve_figures.token_of(chosen.metrics_token)
+    shown = serve_figures.bind(chosen.metrics, protected=bool(token or chosen.expose_metrics), tls=bool(chosen.cert))
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     workers, each = share(chosen.workers, chosen.max_connections, len(os.sched_getaffinity(0)), limit)
     given = systemd.listen_fds()
@@ -93,7 +99,8 @@ def prepare(chosen: ServeOptions) -> dict[str, Any]:
     options.buffers = chosen.buffers // workers
     options.local, options.presence, options.keepalive = local, True, True
     options.kernel_send_buffer = KERNEL_SEND_BUFFER
-    plain = {name: getattr(options, name) for name in Options.__slots__ if name not in ("tls", "origins")}
+    options.figures_local = shown is not None and shown.local
+    plain = {name: getattr(options, name) for name in Options.__slots__ if name not in ("tls", "origins", "token")}
     return {
         "address": address,
         "port": port,
@@ -101,10 +108,13 @@ def prepare(chosen: ServeOptions) -> dict[str, Any]:
         "backlog": BACKLOG,
         "given": given,
         "held": held,
+        "figures": shown and shown.fd,
+        "token": serve_figures.in_memory(token) if token else None,
         "cert": chosen.cert and os.path.abspath(chosen.cert),  # noqa: PTH100
         "key": chosen.key and os.path.abspath(chosen.key),  # noqa: PTH100
         "options": {**plain, "origins": [origin(text) for text in chosen.origins]},
-        "announcement": announcement(address, port, workers, each * workers, chosen),
+        "announcement": announcement(address, port, workers, each * workers, chosen)
+        + f"\n{shown.announcement if shown else 'figures: off (--metrics)'}",
     }
 
 
@@ -153,7 +163,12 @@ def _address(bind: str) -> str:
     if bind == "localhost":
         return "127.0.0.1"
     try:
-        return str(ipaddress.ip_address(bind.strip("[]")))
+        address = ipaddress.ip_address(bind.strip("[]"))
+        if isinstance(address, ipaddress.IPv6Address) and address.is_link_local and not address.scope_id:
+            raise UsageError(
+                f"--bind {bind}: the address is good on one link only, and which is not said", f"--bind {address}%eth0"
+            )
+        return str(address)
     except ValueError:
         raise UsageError(
             f"--bind {bind}: that is not an IP address", "0.0.0.0 or :: means every address of this host"

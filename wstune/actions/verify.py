@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 from wstune import signals
 from wstune.actions import server_stats
+from wstune.actions.stats_sources import NO_STATS, StatsOptions
 from wstune.actions.verify_outcome import interruptible, outcome
 from wstune.actions.verify_plan import coordinator_plan, plan, room_of
 from wstune.actions.verify_report import Shown
@@ -58,6 +59,7 @@ class VerifyOptions:
         headers: of the request, each ended by CRLF. subprotocols: of which the server must choose one. origin: empty:
             none.
         scenario: what to do; None: connect and hold.
+        stats: where the servers' own figures are asked for.
     """
 
     connections: int | None = None
@@ -81,6 +83,7 @@ class VerifyOptions:
     subprotocols: tuple[str, ...] = ()
     origin: str = ""
     scenario: Scenario | None = None
+    stats: StatsOptions = NO_STATS
     time_limit: float = 3600.0
 
 
@@ -175,10 +178,10 @@ def run(options: VerifyOptions, on_progress: Callable[[Progress], None], host: H
     state = Run(options, shown, on_progress, host)
     with interruptible(shown):
         state.baseline = baseline(host)
-        figures = server_stats.fetch(options.target)
+        figures = server_stats.fetch(options.target, options.stats)
         drive(state, Burst(coordinator_plan(state), state.event), _open)
         with signals.heard():
-            server_stats.add(shown, figures, server_stats.fetch(options.target))
+            server_stats.add(shown, figures, server_stats.fetch(options.target, options.stats), options.stats)
     return outcome(shown)
 
 
@@ -230,7 +233,7 @@ def _open(burst: Driver, state: Run) -> None:
     shown.generator_cpu = processes.cpu_seconds(opened["pids"]) / seconds / cpus
     time.sleep(_SETTLE_SECONDS)  # the last accept's garbage: skbs and request sockets are freed by RCU
     shown.memory = _memory(host, state, opened)
-    shown.server_figures = server_stats.fetch(state.options.target)
+    shown.server_figures = server_stats.fetch(state.options.target, state.options.stats)
 
 
 def _available_bytes() -> int | None:

@@ -71,12 +71,12 @@ def run(
         members = cluster_plan.members(crew.generators, crew.own, base, aimed)
         shown.budget = replace(planned, generators=sum(len(member.plan["shares"]) for member in members))
         with interruptible(shown):
-            figures = server_stats.fetch(aimed.target)
+            figures = server_stats.fetch(aimed.target, aimed.stats)
             both = _Both(cluster, members, _served(crew, base), base, state.event)
             drive(state, both, lambda _, at: _open(both, at, crew))
             cluster_report.complete(shown, both.fleet, crew.generators, host)
             with signals.heard():
-                server_stats.add(shown, figures, server_stats.fetch(aimed.target))
+                server_stats.add(shown, figures, server_stats.fetch(aimed.target, aimed.stats), aimed.stats)
     return outcome(shown)
 
 
@@ -286,4 +286,4 @@ def _open(both: Driver, state: Run, crew: _Crew) -> None:
     time.sleep(_SETTLE_SECONDS)
     serving = both.server("open") if both.remote is not None else {}
     cluster_report.measure(shown, both.fleet, crew.generators, measured, serving)
-    shown.server_figures = server_stats.fetch(state.options.target)
+    shown.server_figures = server_stats.fetch(state.options.target, state.options.stats)

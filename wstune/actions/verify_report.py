@@ -6,6 +6,7 @@ import errno
 from dataclasses import dataclass, field
 from typing import Any
 
+from wstune.actions.server_figures import Answer
 from wstune.actions.verify_target import Target
 from wstune.burst import tally
 from wstune.burst.budget import Budget, Room
@@ -56,7 +57,7 @@ class Shown:
     interrupted: int = 0
     """The number of the signal that ended it early; 0 for none."""
     lost_coordinator: bool = False
-    server_figures: list[Event | None] = field(default_factory=list)
+    server_figures: list[Answer] = field(default_factory=list)
     scripted: bool = False
     closes: bool = False
     """Whether there is a scenario, and whether its sessions close by themselves."""

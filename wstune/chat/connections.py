@@ -42,7 +42,8 @@ class Connections:
 
     Attributes:
         states: of each descriptor.
-        pending: of a connection whose request is not whole, its deadline and what has come; the first is due first.
+        pending: of a connection whose request is not whole, its deadline, what has come, and whether it came by the
+            listener of the figures; the first is due first.
         receivers, since: of a connection whose message is not whole, its state and when that began.
         outbox: of a connection that reads slowly, what it has still to take.
         paused: of a connection that must wait with what it says, what it has said.
@@ -60,7 +61,7 @@ class Connections:
         self.options = options
         self.rooms = Rooms(options.max_rooms)
         self.states = bytearray(1024)
-        self.pending: dict[int, tuple[float, bytearray]] = {}
+        self.pending: dict[int, tuple[float, bytearray, bool]] = {}
         self.receivers: dict[int, frames.Receiver] = {}
         self.since: dict[int, float] = {}
         self.outbox: dict[int, bytearray] = {}

@@ -20,6 +20,7 @@ _RESOURCES = {
     b"/icon.svg": ("icon.svg", b"image/svg+xml"),
 }
 _HOST = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]"
+_NOT_SHOWN = b"figures are at the listener of --metrics, or for who shows the token of --metrics-token\n"
 _COMMON = (
     (b"Cache-Control", b"no-store"),
     (b"X-Content-Type-Options", b"nosniff"),
@@ -70,6 +71,36 @@ def is_local_name(host: bytes) -> bool:
     )
 
 
+def is_own_name(host: bytes, options: Options) -> bool:
+    """Whether a page may be shown, and the names of a room told, under this Host: on loopback only under a name of this
+    host or of --origin. A page elsewhere that lets its own name lead to 127.0.0.1 learns nothing here."""
+    if not options.local or is_local_name(host) or b"*" in options.origins:
+        return True
+    return _host_name(host) in {_host_name(origin.partition(b"://")[2]) for origin in options.origins}
+
+
+def _host_name(host: bytes) -> bytes:
+    """Host without its port, in lower case."""
+    name = host[: host.find(b"]") + 1] if host[:1] == b"[" else host.partition(b":")[0]
+    return name.lower().removesuffix(b".")
+
+
+def may_see_figures(request: handshake.Request, options: Options, *, by_figures: bool) -> bool:
+    """Whether /stats and /metrics answer. What comes by the public port may come by a proxy on this host, which sends
+    no more than its own address and a Host of loopback: there only the token counts."""
+    if options.expose_metrics or _shows(request.headers.get(b"authorization", b""), options.token):
+        return True
+    return by_figures and options.figures_local and is_local_name(request.host)
+
+
+def _shows(authorization: bytes, token: bytes) -> bool:
+    """Whether `Authorization: Bearer TOKEN` has the token; compared in constant time."""
+    from hmac import compare_digest
+
+    scheme, _, value = authorization.partition(b" ")
+    return bool(token) and scheme.lower() == b"bearer" and compare_digest(value.strip(b" "), token)
+
+
 def check_origin(request: handshake.Request, options: Options) -> None:
     """Raise HandshakeError 403 for a page that is not ours, nor allowed."""
     handshake.check_origin(request, options.origins)
@@ -82,18 +113,28 @@ def check_origin(request: handshake.Request, options: Options) -> None:
 
 
 def answer(
-    request: handshake.Request, stats: Stats, presence: Presence | None, options: Options, fd: int
+    request: handshake.Request, stats: Stats, presence: Presence | None, options: Options, *, by_figures: bool = False
 ) -> tuple[int, bytes]:
-    """Status and whole answer to a request that asks for no upgrade; the connection is closed after it."""
+    """Status and whole answer to a request that asks for no upgrade; the connection is closed after it.
+
+    Args:
+        by_figures: it came by the listener of the figures, which has no page.
+    """
     path = request.target.partition(b"?")[0]
     if path == b"/healthz":
         return _respond(request, 200, b"ok\n")
     if path in (b"/stats", b"/metrics"):
-        if not options.expose_metrics and not (is_loopback(fd) and is_local_name(request.host)):
-            return _respond(request, 403, b"only this host may see this, unless --expose-metrics says otherwise\n")
+        if not may_see_figures(request, options, by_figures=by_figures):
+            return _respond(request, 403, _NOT_SHOWN)
         if path == b"/stats":
             return _respond(request, 200, figures.stats_json(stats), b"application/json")
         return _respond(request, 200, figures.metrics_text(stats), figures.METRICS_TYPE)
+    if by_figures:
+        return _respond(request, 404, b"figures only: /stats, /metrics, /healthz\n")
+    if not is_own_name(request.host, options):
+        return _respond(
+            request, 403, b"Host is not a name of this host: --origin says under which others it is known\n"
+        )
     if path.endswith(b"/who") and room_name(path[:-4] or b"/") is not None:
         return _respond(request, 200, _who(room_name(path[:-4] or b"/"), stats, presence), b"application/json")
     if path in _RESOURCES:
@@ -139,7 +180,7 @@ def _page_policy(host: bytes) -> tuple[tuple[bytes, bytes], ...]:
 
 def _who(room: bytes | None, stats: Stats, presence: Presence | None) -> bytes:
     """Who is in a room, and how busy the server is: what the page shows."""
-    here, names = (presence.read() if presence else {}).get(room or b"/", (0, []))
+    here, names = presence.room(room or b"/") if presence else (0, [])
     return figures.dumps(
         {
             "here": here,
@@ -148,12 +189,6 @@ def _who(room: bytes | None, stats: Stats, presence: Presence | None) -> bytes:
             "messages": stats.total(MESSAGES_IN),
         }
     )
-
-
-def is_loopback(fd: int) -> bool:
-    """Whether the peer is on this host."""
-    address = peer(fd)
-    return address.startswith(("127.", "::ffff:127.")) or address in ("::1", "local")
 
 
 def peer(fd: int) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
 import select
+import socket
 import time
 
 from wstune.chat import http
@@ -19,6 +21,7 @@ KEY_END = KEY_AT + 24
 ACCEPT_PAUSE = 0.1
 MAX_REQUEST_READ = 4096
 _SHELLS = 256
+_ASKERS = 16
 _QUEUE_ERRORS = frozenset(  # of one connection that died in the queue, or a firewall's word: accept(2)
     (
         errno.ECONNABORTED,
@@ -41,11 +44,14 @@ class Opening(Talk):
 
     Attributes:
         shells: requests with an empty key → the room's name. What was once parsed and allowed need not be again.
+        figures: the listener of the figures, which all workers share; -1: there is none.
     """
 
     listener = -1
+    figures = -1
     accept_again = 0.0
     draining = False
+    shows_figures = False
     shells: dict[bytes, bytes]
 
     def accept_failed(self, code: int) -> bool:
@@ -68,10 +74,44 @@ class Opening(Talk):
         else:
             self.epoll.unregister(self.listener)
 
-    def wait_for_request(self, fd: int, data: bytes = b"") -> None:
+    def ask_for_figures(self) -> None:
+        """Take those who have come to the listener of the figures; out of descriptors, look again in a second."""
+        listener = socket.socket(fileno=self.figures)
+        try:
+            for _ in range(_ASKERS):
+                fd = listener.accept()[0].detach()
+                os.set_blocking(fd, False)
+                if fd >= len(self.states):
+                    self.states.extend(bytes(fd))
+                try:
+                    if self.tls is not None and not self.options.figures_local:
+                        self.tls.start(fd)
+                except OSError as error:
+                    self.fail(fd, error)
+                    continue
+                self.wait_for_request(fd, by_figures=True)
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.row[s.ACCEPT_ERRORS] += 1
+            self.show_figures(False)
+        finally:
+            listener.detach()
+
+    def show_figures(self, wanted: bool) -> None:
+        """Look at the listener of the figures, or do not; as often as one likes."""
+        if self.figures < 0 or wanted is self.shows_figures:
+            return
+        if wanted:
+            self.epoll.register(self.figures, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+        else:
+            self.epoll.unregister(self.figures)
+        self.shows_figures = wanted
+
+    def wait_for_request(self, fd: int, data: bytes = b"", *, by_figures: bool = False) -> None:
         """A connection whose request is not all there, or is new to us."""
         self.states[fd] = PENDING
-        self.pending[fd] = (time.monotonic() + self.options.handshake_deadline, bytearray())
+        self.pending[fd] = (time.monotonic() + self.options.handshake_deadline, bytearray(), by_figures)
         try:
             self.epoll.register(fd, select.EPOLLIN)
         except OSError as error:  # ENOSPC: fs.epoll.max_user_watches
@@ -96,7 +136,7 @@ class Opening(Talk):
 
     def take_request(self, fd: int, data: bytes) -> None:
         """Add to a request; answer when it is whole."""
-        buffer = self.pending[fd][1]
+        _, buffer, by_figures = self.pending[fd]
         seen = len(buffer)
         buffer += data
         self.held += len(data)
@@ -111,10 +151,12 @@ class Opening(Talk):
             self.refuse(fd, error)
             return
         request, rest = bytes(buffer[:end]), bytes(buffer[end:])
-        if parsed.is_upgrade:
-            self.upgrade(fd, parsed, request, rest)
+        if not parsed.is_upgrade:
+            self.answer(fd, parsed, by_figures)
+        elif by_figures:
+            self.refuse(fd, handshake.HandshakeError(404, "figures only: /stats, /metrics, /healthz"), parsed)
         else:
-            self.answer(fd, parsed)
+            self.upgrade(fd, parsed, request, rest)
 
     def upgrade(self, fd: int, parsed: handshake.Request, request: bytes, rest: bytes) -> None:
         """Agree to a handshake, if nothing speaks against it."""
@@ -168,9 +210,9 @@ class Opening(Talk):
             self.leave_seat()
             raise handshake.HandshakeError(503, "there are as many rooms as are allowed") from None
 
-    def answer(self, fd: int, request: handshake.Request) -> None:
+    def answer(self, fd: int, request: handshake.Request, by_figures: bool) -> None:
         """A request that is not for an upgrade: the page, or a figure."""
-        status, whole = http.answer(request, self.stats, self.presence, self.options, fd)
+        status, whole = http.answer(request, self.stats, self.presence, self.options, by_figures=by_figures)
         if self.options.access_log:
             http.log(fd, request, status)
         self.part(fd, whole, s.ANSWERED)
@@ -185,7 +227,7 @@ class Opening(Talk):
     def expire_requests(self, now: float) -> None:
         """Drop those who have not sent their whole request in time."""
         late = []
-        for fd, (deadline, _) in self.pending.items():  # the first is due first
+        for fd, (deadline, _, _) in self.pending.items():  # the first is due first
             if now < deadline:
                 break
             late.append(fd)

@@ -28,7 +28,9 @@ class Options:
         deliveries: frames a second that all workers deliver together.
         origins: whole origins, lower case, whose pages may connect besides our own; `*`: all.
         local: bound to loopback, so only names of this host are believed in Host.
-        expose_metrics: whether others than this host may see /stats and /metrics.
+        expose_metrics: whether everybody may see /stats and /metrics, on the public port too.
+        token: who shows it may see them as well (RFC 6750 section 2.1); empty: there is none.
+        figures_local: the listener of the figures is bound to loopback, and answers to names of this host.
         presence: whether the workers tell each other who is where, once a second.
         keepalive: whether the kernel looks for peers that vanished.
         reset_on_close: close by RST, so that a million closes leave no TIME_WAIT.
@@ -42,6 +44,7 @@ class Options:
         "buffers",
         "deliveries",
         "expose_metrics",
+        "figures_local",
         "frame_deadline",
         "handshake_deadline",
         "idle",
@@ -57,6 +60,7 @@ class Options:
         "reset_on_close",
         "send_buffer",
         "tls",
+        "token",
         "worker_connections",
     )
 
@@ -75,6 +79,8 @@ class Options:
         self.origins: frozenset[bytes] = frozenset()
         self.local = False
         self.expose_metrics = False
+        self.token = b""
+        self.figures_local = False
         self.presence = False
         self.keepalive = False
         self.reset_on_close = False

@@ -23,6 +23,7 @@ class Presence:
         self._size = (_HEAD + max_rooms * 136 + _NAMES_ROOM + 4095) // 4096 * 4096  # untouched pages cost nothing
         self._memory = memoryview(mmap.mmap(-1, workers * self._size))
         self._workers = workers
+        self._seen: list[tuple[int, dict[bytes, tuple[int, list[bytes]]]]] = [(-1, {})] * workers
 
     def publish(self, worker: int, snapshot: bytes) -> None:
         """Replace what a worker has said."""
@@ -42,6 +43,24 @@ class Presence:
                     known, others = rooms.get(name, (0, []))
                     rooms[name] = (known + count, others + names)
         return rooms
+
+    def room(self, name: bytes) -> tuple[int, list[bytes]]:
+        """One room's count, and at most MAX_NAMES of its names. What a worker has published is taken apart once, not
+        for each who asks."""
+        here = 0
+        listed: list[bytes] = []
+        for worker in range(self._workers):
+            count, names = self._rooms(worker).get(name, (0, []))
+            here += count
+            listed += names[: MAX_NAMES - len(listed)]
+        return here, listed
+
+    def _rooms(self, worker: int) -> dict[bytes, tuple[int, list[bytes]]]:
+        number = self._memory[worker * self._size : worker * self._size + 8].cast("Q")[0]
+        if self._seen[worker][0] != number:
+            rooms = {name: (count, names) for name, count, names in _unpack(self._snapshot(worker))}
+            self._seen[worker] = (number, rooms)
+        return self._seen[worker][1]
 
     def _snapshot(self, worker: int) -> bytes:
         start = worker * self._size

@@ -18,12 +18,17 @@ from wstune.chat.systemd import notify
 from wstune.chat.workers import Supervisor
 from wstune.host import worker
 
+BACKLOG = 128
+"""Of the listener of the figures."""
+
 
 def main() -> None:
-    """Serve until SIGTERM or SIGINT; a second one ends the farewell."""
+    """Serve until SIGTERM, SIGINT or SIGHUP; a second one ends the farewell. Exits with 128 + its number."""
     plan = json.loads(sys.argv[1])
     options = Options(**plan["options"])
     options.origins = frozenset(origin.encode() for origin in plan["options"]["origins"])
+    if plan["token"] is not None:
+        options.token = _read_token(plan["token"])
     if plan["cert"]:
         from wstune.chat.tls import context
 
@@ -33,7 +38,14 @@ def main() -> None:
     for fd in plan["held"]:  # bound, not listening: they have kept the port for us while this program was started
         os.set_inheritable(fd, False)
     supervisor = Supervisor(
-        plan["address"], plan["port"], plan["workers"], plan["backlog"], options, given=given or None, restart=True
+        plan["address"],
+        plan["port"],
+        plan["workers"],
+        plan["backlog"],
+        options,
+        given=given or None,
+        figures=_figures(plan["figures"]),
+        restart=True,
     )
     for fd in plan["held"]:
         os.close(fd)
@@ -47,6 +59,24 @@ def main() -> None:
         signals.clear()
     notify("STOPPING=1")
     supervisor.drain(lambda: signals.count > 1)
+    sys.exit(128 + signals.first)
+
+
+def _read_token(fd: int) -> bytes:
+    """The token, of a file in memory: neither the command line nor the environment has it."""
+    with open(fd, "rb") as stream:
+        return stream.read()
+
+
+def _figures(fd: int | None) -> socket.socket | None:
+    """The socket that was bound for /stats and /metrics, listening."""
+    if fd is None:
+        return None
+    listener = socket.socket(fileno=fd)
+    listener.set_inheritable(False)
+    listener.setblocking(False)
+    listener.listen(BACKLOG)
+    return listener
 
 
 def _given(descriptors: list[int], options: Options) -> list[socket.socket]:
@@ -59,18 +89,21 @@ def _given(descriptors: list[int], options: Options) -> list[socket.socket]:
 
 
 class _Signals:
-    """Counts SIGTERM and SIGINT, and wakes the supervisor's poll."""
+    """Counts SIGTERM, SIGINT and SIGHUP, and wakes the supervisor's poll. One that was ignored when we were started
+    stays ignored: nohup(1), and what a script has in its background."""
 
     def __init__(self, supervisor: Supervisor) -> None:
-        self.count = 0
+        self.count = self.first = 0
         self._reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         supervisor.watch(self._reader)
         signal.set_wakeup_fd(writer)
-        signal.signal(signal.SIGTERM, self._note)
-        signal.signal(signal.SIGINT, self._note)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._note)
 
     def _note(self, number: int, frame: object) -> None:
         self.count += 1
+        self.first = self.first or number
 
     def clear(self) -> None:
         try:

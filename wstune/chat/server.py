@@ -32,7 +32,7 @@ DRAIN_SECONDS = 5.0
 
 
 class Worker(Opening):
-    """Serves one listener until told to stop. `index`: its row of stats."""
+    """Serves one listener until told to stop. `index`: its row of stats. `figures`: the listener of the figures."""
 
     def __init__(
         self,
@@ -42,9 +42,11 @@ class Worker(Opening):
         index: int,
         options: Options,
         presence: p.Presence | None = None,
+        figures: int = -1,
     ) -> None:
         super().__init__(bus, stats, index, options, presence)
         self.listener = listener
+        self.figures = figures
         self.shells = {}
         self.published = b""
         self.swept = 0
@@ -63,6 +65,8 @@ class Worker(Opening):
         before, after, room, size, fresh = b"", b"", b"", -1, 0  # the request that came last, around its key; its room
         key_at = key_end = 0
         self.listen(True)
+        self.show_figures(True)
+        figures = self.figures
         register(bus, select.EPOLLIN)
         next_tick = time.monotonic() + TICK
         while not self.stopping:
@@ -133,6 +137,8 @@ class Worker(Opening):
                     fresh = 0
                 elif fd == bus:
                     self.bus_ready(event)
+                elif fd == figures:
+                    self.ask_for_figures()
                 elif state == PENDING:
                     self.read_request(fd)
                 elif state == OPEN or fd in self.outbox:
@@ -165,6 +171,7 @@ class Worker(Opening):
             self.listen(False)
         self.accept_again = 0.0
         os.close(self.listener)
+        self.show_figures(False)
         while self.backlog:
             self.advance()
         for fd in list(self.pending):
@@ -183,6 +190,8 @@ class Worker(Opening):
                 self.accept_again = now + ACCEPT_PAUSE
         if self.draining and (now > self.gone_at or not self.leaving):
             self.stopping = True
+        if not self.draining:
+            self.show_figures(True)
         self.expire_requests(now)
         for fd in _due(self.since, now - self.options.frame_deadline):
             self.say_goodbye(fd, closing.POLICY, "a message took too long", s.FRAME_DEADLINE)

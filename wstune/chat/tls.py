@@ -41,6 +41,8 @@ class Tls:
 
     def read(self, fd: int, size: int) -> bytes:
         """As os.read. Whole records are read, so that OpenSSL keeps nothing of which epoll would not tell."""
+        if fd not in self._sockets:  # of the listener of the figures, on loopback
+            return os.read(fd, size)
         try:
             return self._sockets[fd].recv(max(size, _RECORD))
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
@@ -48,6 +50,8 @@ class Tls:
 
     def write(self, fd: int, data: bytes | bytearray) -> int:
         """As os.write."""
+        if fd not in self._sockets:
+            return os.write(fd, data)
         try:
             return self._sockets[fd].send(data)
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
@@ -55,6 +59,8 @@ class Tls:
 
     def shut(self, fd: int) -> None:
         """Say that nothing more will be written (close_notify)."""
+        if fd not in self._sockets:
+            return
         try:
             self._sockets[fd]._sslobj.shutdown()  # type: ignore[attr-defined]  # unwrap() would lose the object
         except (OSError, ValueError):

@@ -38,6 +38,7 @@ class Supervisor:
 
     Args:
         given: listening sockets that somebody else has bound; the workers share them.
+        figures: the listening socket of /stats and /metrics; every worker has it.
         restart: start another worker for one that has ended; else it is only reported (`lost`).
     """
 
@@ -50,6 +51,7 @@ class Supervisor:
         options: Options,
         *,
         given: list[socket.socket] | None = None,
+        figures: socket.socket | None = None,
         restart: bool = False,
     ) -> None:
         self.options = options
@@ -64,6 +66,7 @@ class Supervisor:
             self.port = int(self.listeners[0].getsockname()[1])
             for _ in range(workers - 1):
                 self.listeners.append(listen(address, self.port, backlog, options))
+        self._figures = figures
         self.pids = [0] * workers
         self.lost: list[int] = []
         self._buses: dict[int, int] = {}  # descriptor → worker
@@ -108,8 +111,8 @@ class Supervisor:
         try:
             process.begin(parent)
             signal.set_wakeup_fd(-1)
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # the supervisor decides
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # the supervisor decides
+                signal.signal(number, signal.SIG_IGN)
             ours.close()
             self._epoll.close()
             for bus in self._buses:
@@ -123,7 +126,9 @@ class Supervisor:
                 row[stats.ANONYMOUS_AT_START] = row[stats.ANONYMOUS] = guard.anonymous_bytes()
             except OSError:
                 pass  # no /proc
-            worker = Worker(listener.detach(), theirs.detach(), self.stats, index, self.options, self.presence)
+            descriptors = (listener.detach(), theirs.detach())
+            figures = -1 if self._figures is None else self._figures.fileno()
+            worker = Worker(*descriptors, self.stats, index, self.options, self.presence, figures)
             row[stats.PID], row[stats.ALIVE] = os.getpid(), 1
             worker.run()
             status = 0

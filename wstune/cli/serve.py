@@ -54,8 +54,16 @@ def serve(
         list[str] | None,
         typer.Option(metavar="ORIGIN", help="Let pages of this origin connect too; * lets all. Repeatable."),
     ] = None,
+    metrics: Annotated[
+        str,
+        typer.Option(metavar="ADDRESS:PORT", help="Where /stats and /metrics are; port 0: a free one; off: nowhere."),
+    ] = "127.0.0.1:0",
+    metrics_token: Annotated[
+        str | None,
+        typer.Option(metavar="@FILE", help="Show them to whoever sends the token in this file, on both ports."),
+    ] = None,
     expose_metrics: Annotated[
-        bool, typer.Option("--expose-metrics", help="Show /stats and /metrics to others than this host.")
+        bool, typer.Option("--expose-metrics", help="Show them to everybody, on both ports.")
     ] = False,
     access_log: Annotated[bool, typer.Option("--access-log", help="A line on stderr for each request.")] = False,
     cert: Annotated[
@@ -63,9 +71,9 @@ def serve(
     ] = None,
     key: Annotated[str | None, typer.Option(metavar="FILE", help="The certificate's key, PEM.")] = None,
 ) -> int:
-    """Run the chat server until SIGTERM or Ctrl-C; then everybody is told (close code 1001), and it ends.
+    """Run the chat server until SIGTERM, SIGHUP or Ctrl-C; then everybody is told (close code 1001), and it ends.
 
-    The page is at /, rooms at /, /chat and /rooms/NAME, figures at /stats and /metrics, /healthz says ok.
+    The page is at /, rooms at /, /chat and /rooms/NAME, /healthz says ok. /stats and /metrics have a port of their own.
     """
     from wstune.actions.serve import LARGEST_MESSAGE, MOST_WORKERS, ServeOptions, run
 
@@ -85,6 +93,8 @@ def serve(
             rate=number("--rate", rate, 0, 10**9),
             deliveries=number("--deliveries", deliveries, 0, 10**9),
             origins=tuple(origin or ()),
+            metrics=metrics,
+            metrics_token=metrics_token,
             expose_metrics=expose_metrics,
             access_log=access_log,
             cert=cert,

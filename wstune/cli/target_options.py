@@ -9,6 +9,7 @@ import typer
 from wstune.errors import UsageError
 
 if TYPE_CHECKING:
+    from wstune.actions.stats_sources import StatsOptions
     from wstune.actions.verify_target import Target
     from wstune.burst.scenario import Scenario
 
@@ -52,6 +53,37 @@ NoProxy = Annotated[
         "--no-proxy", help="Go there directly, whatever http_proxy and https_proxy say.", rich_help_panel=_PANEL
     ),
 ]
+Stats = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--stats",
+        metavar="URL",
+        help="Where the server shows its figures (its --metrics); repeatable.",
+        rich_help_panel=_PANEL,
+    ),
+]
+StatsToken = Annotated[
+    str | None,
+    typer.Option(
+        "--stats-token",
+        metavar="@FILE",
+        help="The token that it asks for there (its --metrics-token).",
+        rich_help_panel=_PANEL,
+    ),
+]
+
+
+def stats(urls: list[str] | None, token: str | None, aim: Target) -> StatsOptions:
+    """--stats and --stats-token. Raises UsageError."""
+    from wstune.actions.stats_sources import StatsOptions, source_of
+    from wstune.host.token_file import read_token
+
+    if aim.ours and (urls or token):
+        raise UsageError("--stats and --stats-token are for a server elsewhere", "verify host knows its own figures")
+    return StatsOptions(
+        tuple(source_of(url, aim.security) for url in urls or ()),
+        read_token("--stats-token", token) if token is not None else "",
+    )
 
 
 def aim(text: str, fanout: bool, ca: str, insecure: bool, server_name: str, no_proxy: bool) -> Target:

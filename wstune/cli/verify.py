@@ -106,6 +106,8 @@ def verify(
     insecure: there.Insecure = False,
     server_name: there.ServerName = "",
     no_proxy: there.NoProxy = False,
+    stats: there.Stats = None,
+    stats_token: there.StatsToken = None,
     close: Annotated[
         str, typer.Option(metavar="HOW", help="rst, or graceful; a server elsewhere is closed gracefully.")
     ] = "",
@@ -159,6 +161,7 @@ def verify(
         profile_dirs=tuple(profile_dir or ()),
         force=force,
         target=aim,
+        stats=there.stats(stats, stats_token, aim),
         sources=read.sources(source),
         poisson=poisson,
         fanouts=(0 if script else 1) if fanout is None else fanout,
