@@ -29,6 +29,8 @@ LAYERS = (
         "tuning.ageing",
         "protocol",
         "chat.rooms",
+        "burst.answers",
+        "burst.host_name",
         "burst.scenario",
         "burst.scenario_file",
         "burst.scenario_text",

@@ -140,9 +140,7 @@ def _planned(
     found: dict[str, Any] = {}
     if server is not None:
         answer = cluster.ask({server.address: ((), False, True)}, agent.check)[server.address]
-        if isinstance(answer, Exception):
-            raise InconclusiveError(f"{server.name} cannot be checked: {answer!r}")
-        found = answer
+        found = cluster_plan.room_of(server, answer)
         _require_room(server, found, wanted, options)
         rooms = [found]
     nofile = min(room["nofile"] for room in rooms)
