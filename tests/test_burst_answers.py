@@ -47,8 +47,7 @@ def test_any_text_is_json_or_no_answer(text: str | bytes) -> None:
     """There is no third thing, and no control character in what there is."""
     try:
         found = read_json(text)
-    except NotAnAnswerError as error:
-        assert str(error)
+    except NotAnAnswerError:
         return
     assert "\x1b" not in str(found)
     json.dumps(found)

@@ -6,7 +6,6 @@ import fcntl
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -51,13 +50,13 @@ def test_interrupted_it_leaves_nothing() -> None:
 
 
 @pytest.fixture
-def shared(tmp_path: Path) -> Iterator[Path]:
+def shared(tmp_path: Path) -> Path:
     """A directory for temporary files that somebody else was in first: in Dask's own there is a link of theirs."""
     scratch = tmp_path / "dask-scratch-space"
     scratch.mkdir()
     scratch.chmod(0o777)
     tmp_path.chmod(0o1777)
-    yield tmp_path
+    return tmp_path
 
 
 def burst_in(inside: Namespace, temporary: Path, *more: str) -> subprocess.Popen[str]:

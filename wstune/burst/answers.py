@@ -108,9 +108,9 @@ ROOM = Record(
         "netns": COUNT,
         "cpus": Kind("1 to 65,536 processors", lambda value: type(value) is int and 0 < value <= 65_536),
         "nofile": COUNT,
-        "ram_bytes": maybe(COUNT),
         "sources": many(TEXT),
-    }
+    },
+    {"ram_bytes": maybe(COUNT)},
 )
 """What burst.agent.check gives."""
 

@@ -113,7 +113,7 @@ def require(where: Where) -> None:
 def _is_address(address: str) -> bool:
     try:
         parts = urlsplit(address)
-        return is_host(parts.hostname or "") and bool(parts.port)
+        return address.isprintable() and is_host(parts.hostname or "") and bool(parts.port)
     except ValueError:
         return False
 

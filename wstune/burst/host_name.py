@@ -8,7 +8,7 @@ from ipaddress import ip_address
 _LONGEST = 253
 """Letters of a name (RFC 1035 section 2.3.4, less the length bytes)."""
 _NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?", re.ASCII)
-_LINK = re.compile(r"[A-Za-z0-9_.:-]{1,15}", re.ASCII)
+_LINK = re.compile(r"[A-Za-z0-9_.-]{1,15}", re.ASCII)
 """Of an interface: IFNAMSIZ less one (linux/if.h)."""
 
 
