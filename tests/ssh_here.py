@@ -11,7 +11,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,7 +32,8 @@ def say(text):
     sys.stdout.flush()
 
 def about(**changes):
-    return {{"python": "3.11", "executable": sys.executable, "euid": 1000, "wstune": "0", "distributed": "0", **changes}}
+    found = {{"python": "3.11", "executable": sys.executable, "euid": 1000, "wstune": "0", "distributed": "0"}}
+    return {{**found, **changes}}
 
 def checked(**changes):
     return {{"verdict": "ready", "role": "server", "capacity": {{}}, "findings": [], **changes}}
@@ -91,52 +91,11 @@ class _Everybody(asyncssh.SSHServer):
 
 
 class SshHere:
-    """The server: its port, the directory that is the user's home, and the Python that its machines have."""
+    """The server's port, the directory that is the user's home, and the Python that its machines have."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, port: int) -> None:
         self.home = folder
-        self.python = folder / "python"
-        self.port = 0
-        self._loop = asyncio.new_event_loop()
-        self._children: set[int] = set()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-
-    def start(self) -> None:
-        self.python.write_text(HOSTILE)
-        self.python.chmod(0o755)
-        key = asyncssh.generate_private_key("ssh-ed25519")
-        self._thread.start()
-        starting = asyncssh.listen("127.0.0.1", 0, server_factory=_Everybody, server_host_keys=[key],
-                                   process_factory=self._serve, encoding=None)  # fmt: skip
-        self.port = asyncio.run_coroutine_threadsafe(_held(starting), self._loop).result(20).get_port()
-        (self.home / ".ssh").mkdir(mode=0o700)
-        public = key.export_public_key().decode().strip()
-        (self.home / ".ssh/known_hosts").write_text(f"[127.0.0.1]:{self.port} {public}\n")
-
-    def end(self) -> None:
-        for pid in self._children:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(pid, signal.SIGKILL)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-
-    async def _serve(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
-        kind = process.get_extra_info("username")
-        child = await asyncio.create_subprocess_shell(
-            process.command or "",
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**os.environ, "WSTUNE_TEST_KIND": kind, "SSH_CONNECTION": "127.0.0.1 1 127.0.0.1 2"},
-            start_new_session=True,
-        )
-        self._children.add(child.pid)
-        try:
-            await process.redirect(stdin=child.stdin, stdout=child.stdout, stderr=child.stderr)
-            process.exit(await child.wait())
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGKILL)
+        self.port = port
 
     def machine(self, kind: str) -> str:
         """How --hosts names a machine that does so."""
@@ -145,7 +104,7 @@ class SshHere:
     def wstune(self, *arguments: str) -> subprocess.Popen[str]:
         """`wstune …` as a user who knows this server's key."""
         return subprocess.Popen(
-            [sys.executable, "-m", "wstune", *arguments, "--remote-python", str(self.python)],
+            [sys.executable, "-m", "wstune", *arguments, "--remote-python", str(self.home / "python")],
             cwd=ROOT,
             env={**os.environ, "HOME": str(self.home)},
             stdout=subprocess.PIPE,
@@ -154,17 +113,67 @@ class SshHere:
         )
 
 
-async def _held(starting: object) -> asyncssh.SSHAcceptor:
-    acceptor: asyncssh.SSHAcceptor = await starting  # type: ignore[misc]
-    return acceptor
-
-
 @contextlib.contextmanager
 def ssh_here(folder: Path) -> Iterator[SshHere]:
-    """The server, until the end."""
-    made = SshHere(folder)
-    made.start()
+    """The server, in a process of its own, until the end."""
+    python = folder / "python"
+    python.write_text(HOSTILE)
+    python.chmod(0o755)
+    command = [sys.executable, "-m", "tests.ssh_here", str(folder)]
+    server = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
-        yield made
+        assert server.stdout is not None
+        yield SshHere(folder, int(server.stdout.readline()))
     finally:
-        made.end()
+        server.communicate(timeout=20)
+
+
+_children: set[int] = set()
+
+
+async def _serve(process: asyncssh.SSHServerProcess[bytes]) -> None:
+    """Run what was asked for as a process group, which ends with the conversation."""
+    child = await asyncio.create_subprocess_shell(
+        process.command or "",
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={
+            **os.environ,
+            "WSTUNE_TEST_KIND": process.get_extra_info("username"),
+            "SSH_CONNECTION": "127.0.0.1 1 127.0.0.1 2",
+        },
+        start_new_session=True,
+    )
+    _children.add(child.pid)
+    try:
+        await process.redirect(stdin=child.stdin, stdout=child.stdout, stderr=child.stderr)
+        process.exit(await child.wait())
+    finally:
+        _end(child.pid)
+
+
+def _end(group: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
+
+
+async def _listen(folder: Path) -> None:
+    """Serve until our input ends."""
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    acceptor = await asyncssh.listen(
+        "127.0.0.1", 0, server_factory=_Everybody, server_host_keys=[key], process_factory=_serve, encoding=None
+    )
+    (folder / ".ssh").mkdir(mode=0o700)
+    public = key.export_public_key().decode().strip()
+    (folder / ".ssh/known_hosts").write_text(f"[127.0.0.1]:{acceptor.get_port()} {public}\n")
+    sys.stdout.write(f"{acceptor.get_port()}\n")
+    sys.stdout.flush()
+    await asyncio.to_thread(sys.stdin.read)
+    for group in _children:
+        _end(group)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    asyncio.run(_listen(Path(sys.argv[1])))
