@@ -24,8 +24,13 @@ import json, os, subprocess, sys, time
 kind = os.environ["WSTUNE_TEST_KIND"]
 stage, _, what = kind.partition("-")
 probing = sys.argv[1] == "-c"
-if kind == "good" or (probing and stage == "check"):
-    os.execv({sys.executable!r}, [{sys.executable!r}, *sys.argv[1:]])
+python = [{sys.executable!r}, *sys.argv[1:]]
+if kind == "good":
+    os.execv(python[0], python)
+if probing and stage == "check":
+    word, _, found = subprocess.run(python, stdout=subprocess.PIPE, text=True).stdout.partition(" ")
+    print(word, json.dumps({{**json.loads(found), "executable": sys.argv[0]}}))
+    sys.exit()
 
 def say(text):
     sys.stdout.buffer.write(text if isinstance(text, bytes) else text.encode())
@@ -148,6 +153,8 @@ async def _serve(process: asyncssh.SSHServerProcess[bytes]) -> None:
     _children.add(child.pid)
     try:
         await process.redirect(stdin=child.stdin, stdout=child.stdout, stderr=child.stderr)
+        await process.stdout.drain()  # until the end of what the child says
+        await process.stderr.drain()
         process.exit(await child.wait())
     finally:
         _end(child.pid)
