@@ -34,7 +34,7 @@ class Driver:
         self.pending -= verb == "status"
         return {"pings": 10, "pongs": 10, "server": {"alive": 1}, "pending": max(0, self.pending), "listeners": 10}
 
-    def wait_for(self, name: str) -> dict[str, Any]:
+    def wait_for(self, name: str, _: float | None = None) -> dict[str, Any]:
         return {"event": name, "port": 80, "server_pids": []}
 
     def watch(self, seconds: float) -> None:

@@ -32,7 +32,7 @@ SAID = {
     "check-drip": LATE,
     "check-escape": "^$",
 }
-KINDS = (
+KINDS: tuple[str, ...] = (
     "broken",
     "list",
     "number",

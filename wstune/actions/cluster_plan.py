@@ -106,7 +106,11 @@ def _clocks(cluster: Cluster, workers: list[Worker]) -> dict[str, tuple[float, f
             answer = cluster.ask({worker.address: ()}, agent.clock)[worker.address]
             after = time.monotonic()
             half = (after - before) / 2
-            if shape.CLOCK.fits(answer) and half < best.get(worker.address, (0.0, 1e9, 0.0))[1]:
+            if (
+                not isinstance(answer, Exception)
+                and shape.CLOCK.fits(answer)
+                and half < best.get(worker.address, (0.0, 1e9, 0.0))[1]
+            ):
                 monotonic, wall = answer
                 best[worker.address] = (monotonic - before - half, half, wall - (time.time() - half))
     for worker in workers:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from wstune.actions import server_stats
+from wstune.actions.guarded import attempt, reason
 from wstune.actions.verify_plan import coordinator_plan, plan, room_of
 from wstune.actions.verify_report import Shown, report_of
 from wstune.actions.verify_target import HOST, Target
@@ -47,7 +48,9 @@ class VerifyOptions:
     Attributes:
         connections: None: as many as the profile is for, or as memory allows if that is fewer.
         processes: server processes; None: as few as do.
-        hold, time_limit: seconds. force: open even what does not fit, and without the reserves.
+        hold, time_limit: seconds; the limit is from the start to the end of opening, and of a scenario.
+        buffers: bytes that the generators of a machine keep of unfinished messages; 0: no bound.
+        force: open even what does not fit, and without the reserves.
         sources: addresses to come from; empty: the scenario's, or 127.1.0.1 … towards a loopback address, else what the
             kernel chooses.
         phases: (rate, rate at the end, count) to pace by; empty: as fast as it goes. poisson: arrivals at random.
@@ -80,6 +83,7 @@ class VerifyOptions:
     origin: str = ""
     scenario: Scenario | None = None
     time_limit: float = 3600.0
+    buffers: int = budget.BUFFER_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +107,13 @@ class Driver(Protocol):
     """What carries out a burst: a coordinator here (burst.process.Burst), or a fleet of them (burst.fleet)."""
 
     def do(self, verb: str, **arguments: Any) -> Event: ...
-    def wait_for(self, name: str) -> Event: ...
+    def wait_for(self, name: str, seconds: float | None = None) -> Event: ...
     def watch(self, seconds: float) -> None: ...
     def end(self) -> None: ...
+
+
+class TimeUpError(InconclusiveError):
+    """The time limit was over before anything was opened."""
 
 
 @dataclass(slots=True)
@@ -120,6 +128,7 @@ class Run:
     phase: str = "start"
     witness: canary.Canary | None = None
     servers: list[int] = field(default_factory=list)
+    began: float = field(default_factory=time.monotonic)
 
     def event(self, event: Event) -> None:
         """A progress event of the coordinator: remember and show it."""
@@ -142,6 +151,16 @@ class Run:
             )
         )
 
+    def left(self) -> float:
+        """Seconds until the time limit. Raises TimeUpError at it."""
+        left = self.options.time_limit - (time.monotonic() - self.began)
+        if left <= 0:
+            raise TimeUpError(
+                f"the time limit of {self.options.time_limit:g} s was over before the first connection",
+                "allow it more time: --time-limit 10m",
+            )
+        return left
+
     def enter(self, phase: str, canary_phase: str = "") -> None:
         self.phase = phase
         if self.witness is not None and canary_phase:
@@ -162,6 +181,7 @@ def run(options: VerifyOptions, on_progress: Callable[[Progress], None], host: H
     Raises UsageError for a port in use or a target of nothing, InconclusiveError if the host has no room for it.
     """
     host = host or Host()
+    began = time.monotonic()
     room = room_of(host)
     planned, remarks = plan(options, room)
     note = budget.sentence(planned, room, ours=options.target.ours)
@@ -169,12 +189,19 @@ def run(options: VerifyOptions, on_progress: Callable[[Progress], None], host: H
     shown.closes = options.scenario is not None and options.scenario.closes
     shown.scripted = options.scenario is not None
     on_progress(Progress("start", planned.connections, note=note))
-    state = Run(options, shown, on_progress, host)
+    state = Run(options, shown, on_progress, host, began=began)
     state.baseline = baseline(host)
     figures = server_stats.fetch(options.target)
-    drive(state, Burst(coordinator_plan(state), state.event), _open)
-    server_stats.add(shown, figures, server_stats.fetch(options.target))
+    told = {**coordinator_plan(state), "seconds": state.left()}
+    drive(state, Burst(told, state.event), _open)
+    add_figures(shown, figures)
     return report_of(shown)
+
+
+def add_figures(shown: Shown, before: list[server_stats.Stats | None]) -> None:
+    """What servers elsewhere say about themselves after the burst, if they say it."""
+    what = "the servers' own figures could not be read after the burst"
+    attempt(shown, what, lambda: server_stats.add(shown, before, server_stats.fetch(shown.target)), None)
 
 
 def drive(state: Run, burst: Driver, begin: Callable[[Driver, Run], None]) -> None:
@@ -182,12 +209,13 @@ def drive(state: Run, burst: Driver, begin: Callable[[Driver, Run], None]) -> No
     options, shown, host = state.options, state.shown, state.host
     try:
         try:
-            ready = burst.wait_for("ready")
+            ready = burst.wait_for("ready", state.left())
             shown.port, state.servers = ready["port"], ready["server_pids"]
             if options.target.ours:
                 state.witness = canary.start(f"ws://{options.target.address}:{shown.port}/rooms/canary")
                 state.enter("start", "before")
                 time.sleep(_CANARY_SECONDS)
+            state.left()
             begin(burst, state)
             _use(burst, state)
         except KeyboardInterrupt:
@@ -195,15 +223,23 @@ def drive(state: Run, burst: Driver, begin: Callable[[Driver, Run], None]) -> No
         _close(burst, state)
     except KeyboardInterrupt:  # a second time: do not even wait for the counts
         shown.interrupted = True
+    except TimeUpError:
+        raise
     except InconclusiveError:
         shown.lost_coordinator = True
-    except OSError as error:
-        raise _start_failed(error, options) from None
+    except Exception as error:
+        if not shown.opened:
+            raise (_start_failed(error, options) if isinstance(error, OSError) else error) from None
+        shown.lost_coordinator = True  # what it has opened is reported
+        shown.remarks.append(f"the burst broke off: {reason(error)}")
     finally:
-        if state.witness is not None and shown.canary is None:
-            shown.canary = state.witness.stop(abandon=True)
-        burst.end()
-        shown.counters = counters.growth(state.baseline["counters"], counters.snapshot(host.root))
+        if (witness := state.witness) is not None and shown.canary is None:
+            shown.canary = attempt(shown, "the canary could not be stopped", lambda: witness.stop(abandon=True), None)
+        attempt(shown, "the burst could not be ended", burst.end, None)
+        before, root = state.baseline["counters"], host.root
+        shown.counters = attempt(
+            shown, "the kernel's counters", lambda: counters.growth(before, counters.snapshot(root)), {}
+        )
 
 
 def _open(burst: Driver, state: Run) -> None:
@@ -221,8 +257,9 @@ def _open(burst: Driver, state: Run) -> None:
         shown.server_cpu = (processes.cpu_seconds(state.servers) - before) / seconds / cpus
     shown.generator_cpu = processes.cpu_seconds(opened["pids"]) / seconds / cpus
     time.sleep(_SETTLE_SECONDS)  # the last accept's garbage: skbs and request sockets are freed by RCU
-    shown.memory = _memory(host, state, opened)
-    shown.server_figures = server_stats.fetch(state.options.target)
+    shown.memory = attempt(shown, "the memory", lambda: _memory(host, state, opened), None)
+    ask = state.options.target
+    shown.server_figures = attempt(shown, "the servers' own figures", lambda: server_stats.fetch(ask), [])
 
 
 def _available_bytes() -> int | None:
@@ -265,7 +302,7 @@ def _use(burst: Driver, state: Run) -> None:
             _ping(burst, state)
             state.enter("hold", "while")
     if options.scenario is not None:
-        _finish(burst, options.time_limit - (time.monotonic() - started))
+        _finish(burst, options.time_limit - (time.monotonic() - state.began))
     if options.talkers:
         shown.talk["seconds"] = time.monotonic() - shown.talk["began"]
         burst.do("talk", talkers=0, rate=0, size=0)
