@@ -1,7 +1,7 @@
-"""A WebSocket server that does as its arguments say, in a process of its own: `hostile_server.py PLAN`, a JSON object.
+"""A WebSocket server that does as it is told, in a process of its own: a JSON object on its stdin.
 
-`stats`: what it answers to each `GET /stats`, the last for all that follow. `begins`: so many bytes of a message of
-65,535 it sends to whoever has upgraded, and never the rest.
+`stats`: what it answers to each `GET /stats`, the last for all that follow. `begins`: whoever has upgraded gets a first
+fragment of so many bytes, and never the rest. It answers PINGs and closing handshakes.
 """
 
 from __future__ import annotations
@@ -41,10 +41,15 @@ async def _serve(plan: dict[str, Any], reader: asyncio.StreamReader, writer: asy
             writer.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n")
             writer.write(b"Sec-WebSocket-Accept: %b\r\n\r\n" % accept)
             if plan["begins"]:
-                writer.write(b"\x82\x7e\xff\xff" + bytes(plan["begins"]))
-            while data := await reader.read(4_096):
-                if data[0] == 0x88:
-                    writer.write(b"\x88\x02\x03\xe8")
+                writer.write(b"\x02\x7e" + plan["begins"].to_bytes(2, "big") + bytes(plan["begins"]))
+            while True:
+                first, length = await reader.readexactly(2)  # its frames are masked, and short
+                masked = await reader.readexactly(4 + (length & 0x7F))
+                payload = bytes(byte ^ masked[at % 4] for at, byte in enumerate(masked[4:]))
+                if first == 0x89:
+                    writer.write(bytes((0x8A, len(payload))) + payload)
+                elif first == 0x88:
+                    writer.write(bytes((0x88, len(payload))) + payload)
                     break
         await writer.drain()
     writer.close()
@@ -61,10 +66,13 @@ async def _listen(plan: dict[str, Any]) -> None:
 def hostile_server(*, stats: tuple[str, ...] = (), begins: int = 0) -> Iterator[int]:
     """Its port."""
     plan = json.dumps({"stats": stats, "begins": begins})
-    command = [sys.executable, "-m", "tests.hostile_server", plan]
+    command = [sys.executable, "-m", "tests.hostile_server"]
     server = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
+        assert server.stdin is not None
         assert server.stdout is not None
+        server.stdin.write(plan + "\n")
+        server.stdin.flush()
         yield int(server.stdout.readline())
     finally:
         server.kill()
@@ -74,4 +82,4 @@ def hostile_server(*, stats: tuple[str, ...] = (), begins: int = 0) -> Iterator[
 if __name__ == "__main__":
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    asyncio.run(_listen(json.loads(sys.argv[1])))
+    asyncio.run(_listen(json.loads(sys.stdin.readline())))

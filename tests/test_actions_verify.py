@@ -35,6 +35,8 @@ class Driver:
         return {"pings": 10, "pongs": 10, "server": {"alive": 1}, "pending": max(0, self.pending), "listeners": 10}
 
     def wait_for(self, name: str, _: float | None = None) -> dict[str, Any]:
+        if name == self._fails and self._error:
+            raise self._error
         return {"event": name, "port": 80, "server_pids": []}
 
     def watch(self, seconds: float) -> None:
@@ -130,7 +132,26 @@ def test_a_coordinator_that_is_lost_is_evidence() -> None:
 def test_a_start_that_fails_is_one_sentence(number: int, kind: type[Exception], sentence: str) -> None:
     """A port that is taken or is not ours to take, or whatever else."""
     with pytest.raises(kind, match=sentence):
-        run(Driver("ping", OSError(number, "no")), port=80)
+        run(Driver("ready", OSError(number, "no")), port=80)
+
+
+@pytest.mark.parametrize("verb", ["ping", "close", "end"])
+@pytest.mark.parametrize("error", [OSError(5, "no"), KeyError("words"), RecursionError(), UnicodeError("no\x1b")])
+def test_what_has_been_opened_is_reported_whatever_fails_after_it(verb: str, error: Exception) -> None:
+    """The burst is over then, its report says why, and it confirms nothing."""
+    shown = run(Driver(verb, error)).shown
+    assert (shown.opened, shown.lost_coordinator) == (OPENED, True)
+    assert shown.remarks[-1].startswith("the burst broke off: ")
+    assert "\x1b" not in shown.remarks[-1]
+
+
+def test_before_the_first_connection_the_time_limit_is_an_error() -> None:
+    """It counts from the start: there is nothing to report yet, and no process is left."""
+    burst = Driver()
+    with pytest.raises(InconclusiveError, match="was over before the first connection"):
+        run(burst, time_limit=0.000_001)
+    assert burst.ended
+    assert burst.verbs == []
 
 
 def test_progress_has_a_rate() -> None:

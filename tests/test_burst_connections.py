@@ -206,7 +206,7 @@ def test_one_that_closes_and_has_no_room_is_closed(two: Ends) -> None:
 @given(st.lists(st.tuples(st.integers(0, 1), st.binary(max_size=300) | st.sampled_from([BEGUN, b"\x81", b"\xff"]))))
 @settings(max_examples=100, deadline=None)
 def test_what_is_held_is_counted(said: list[tuple[int, bytes]]) -> None:
-    """Whatever comes in whatever pieces, ends and errors too: as many bytes as the receivers have, and none at the end."""
+    """Whatever comes in whatever pieces, ends and errors too: as many bytes as the receivers have, none at the end."""
     with ExitStack() as stack:
         two = Ends(2, stack)
         for at, data in said:
