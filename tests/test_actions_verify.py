@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from wstune.actions.verify import CLOSE_RATE, Progress, Run, VerifyOptions, baseline, drive, growth, remember
+from wstune.actions.verify import CLOSE_RATE, Progress, Run, VerifyOptions, drive, remember
+from wstune.actions.verify_measure import baseline
 from wstune.actions.verify_report import Shown
 from wstune.actions.verify_target import Target
 from wstune.burst import budget, scenario
@@ -162,12 +163,6 @@ def test_progress_has_a_rate() -> None:
         state.event({"seconds": seconds, "open": count, "failed": 0, "lost": 0})
     assert [progress.rate for progress in seen] == [0.0, 200.0, 0.0]
     assert state.shown.timeline == [(0.0, 0), (0.5, 100), (1.0, 90)]
-
-
-def test_growth_is_known_or_not() -> None:
-    """What shrank was outweighed by something else: that is not 0."""
-    assert growth(5, 9) == 4
-    assert growth(9, 5) is growth(None, 5) is growth(5, None) is None
 
 
 def test_a_hold_adds_nothing_to_the_timeline() -> None:

@@ -7,17 +7,15 @@ processes (burst.coordinator); this one only drives, measures and watches.
 from __future__ import annotations
 
 import errno
-import os
 import secrets
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol
 
 from wstune.actions import server_stats
 from wstune.actions.guarded import attempt, reason
+from wstune.actions.verify_measure import available_bytes, baseline, memory_of, spare_files
 from wstune.actions.verify_plan import coordinator_plan, plan, room_of
 from wstune.actions.verify_report import Shown, report_of
 from wstune.actions.verify_target import HOST, Target
@@ -25,9 +23,9 @@ from wstune.burst import budget, canary
 from wstune.burst.process import Burst, Event
 from wstune.burst.scenario import Scenario
 from wstune.errors import InconclusiveError, UsageError
-from wstune.host import counters, guard, memory, processes
+from wstune.host import counters, memory, processes
 from wstune.host.host import Host
-from wstune.verification import Memory, VerifyReport
+from wstune.verification import VerifyReport
 
 HOLD_SECONDS = 5.0
 CLOSE_RATE = 5_000.0
@@ -38,7 +36,6 @@ _STILL_SECONDS = 5.0
 _SETTLE_SECONDS = 0.3
 _CANARY_SECONDS = 0.5
 _GRACEFUL_SAMPLE = 100
-_SPARE_FILES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +143,7 @@ class Run:
                 event["lost"],
                 seconds,
                 max(0.0, rate),
-                _available_bytes(),
+                available_bytes(),
                 machines=tuple(event.get("machines", ())),
             )
         )
@@ -249,7 +246,7 @@ def _open(burst: Driver, state: Run) -> None:
         host.root
     )  # as late as can be: what ended before is freed by then
     before = processes.cpu_seconds(state.servers)
-    with _spare_files():
+    with spare_files():
         opened = shown.opened = burst.do("open")
     state.event(opened)
     seconds, cpus = max(opened["seconds"], 1e-9), shown.room.cpus
@@ -257,26 +254,9 @@ def _open(burst: Driver, state: Run) -> None:
         shown.server_cpu = (processes.cpu_seconds(state.servers) - before) / seconds / cpus
     shown.generator_cpu = processes.cpu_seconds(opened["pids"]) / seconds / cpus
     time.sleep(_SETTLE_SECONDS)  # the last accept's garbage: skbs and request sockets are freed by RCU
-    shown.memory = attempt(shown, "the memory", lambda: _memory(host, state, opened), None)
+    shown.memory = attempt(shown, "the memory", lambda: memory_of(host, state, opened), None)
     ask = state.options.target
     shown.server_figures = attempt(shown, "the servers' own figures", lambda: server_stats.fetch(ask), [])
-
-
-def _available_bytes() -> int | None:
-    """MemAvailable; None while it cannot be read, as at fs.file-max."""
-    try:
-        return guard.available_bytes()
-    except OSError:
-        return None
-
-
-@contextmanager
-def _spare_files() -> Iterator[None]:
-    """Files kept while connections are opened: where they end at fs.file-max, what follows can still read /proc."""
-    with ExitStack() as files:
-        for _ in range(_SPARE_FILES):
-            files.enter_context(Path(os.devnull).open("rb"))
-        yield
 
 
 def _use(burst: Driver, state: Run) -> None:
@@ -343,38 +323,6 @@ def _close(burst: Driver, state: Run) -> None:
     began = time.monotonic()
     burst.do("end")
     shown.close_seconds += time.monotonic() - began
-
-
-def baseline(host: Host) -> Event:
-    """What is read before anything is opened."""
-    return {
-        "counters": counters.snapshot(host.root),
-        "available": memory.meminfo(host.root).get("MemAvailable"),
-    }
-
-
-def _memory(host: Host, state: Run, opened: Event) -> Memory | None:
-    """Bytes per connection, on the way up (freed slabs linger, so the way down would show nothing)."""
-    connections, before = opened["open"], state.baseline
-    if not connections:
-        return None
-    slab = growth(before["slab"], memory.socket_slab_bytes(host.root))
-    fall = growth(memory.meminfo(host.root).get("MemAvailable"), before["available"])
-    server = memory.private_bytes(state.servers) / connections if state.servers else None
-    generator = memory.private_bytes(opened["pids"]) / connections
-    projected = None
-    if slab is not None and before["available"] is not None:
-        each = slab / connections + generator + (server or 0.0)
-        projected = max(0, int((before["available"] - state.shown.budget.reserve_bytes) / each))
-    kernel, available = (None if grown is None else grown / connections for grown in (slab, fall))
-    return Memory(server, generator, kernel, available, projected)
-
-
-def growth(before: int | None, after: int | None) -> int | None:
-    """None where it is not known, or shrank: then something else on this host outweighed what was to be measured."""
-    if before is None or after is None or after <= before:
-        return None
-    return after - before
 
 
 def _start_failed(error: OSError, options: VerifyOptions) -> Exception:

@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 from wstune.actions import cluster_plan, cluster_report, server_stats, verify_scenario
 from wstune.actions.cluster_plan import Generator
 from wstune.actions.guarded import attempt, reason
-from wstune.actions.verify import Driver, Progress, Run, VerifyOptions, add_figures, baseline, drive
+from wstune.actions.verify import Driver, Progress, Run, VerifyOptions, add_figures, drive
+from wstune.actions.verify_measure import baseline
 from wstune.actions.verify_plan import BACKLOG, coordinator_plan, default_connections, plan, room_of
 from wstune.actions.verify_report import Shown, report_of
 from wstune.burst import agent, budget, pacing
