@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from pathlib import Path
 
 from wstune.actions.verify_measure import available_bytes, growth, spare_files
 
@@ -15,8 +15,12 @@ def test_growth_is_known_or_not() -> None:
 
 def test_files_are_kept_while_connections_are_opened() -> None:
     """And given back afterwards: what follows can still be read at the end of all files."""
-    before = len(os.listdir("/proc/self/fd"))
+
+    def files() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    before = files()
     with spare_files():
-        assert len(os.listdir("/proc/self/fd")) == before + 64
-    assert len(os.listdir("/proc/self/fd")) == before
+        assert files() == before + 64
+    assert files() == before
     assert available_bytes()
