@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from wstune import __version__
-from wstune.actions import check_fleet
 from wstune.actions.check_fleet import NO_ANSWER, FleetRow, run_check_fleet, verdict
-from wstune.burst import cluster_ssh
+from wstune.burst import cluster_ssh, conversation
 from wstune.errors import InconclusiveError, UsageError
 
 
@@ -33,6 +31,9 @@ def row(said: str) -> FleetRow:
 def test_the_verdict_of_a_fleet(said: tuple[str, ...], expected: str) -> None:
     """As its worst machine; no machine at all proves nothing."""
     assert verdict(tuple(row(one) for one in said)) == expected
+
+
+DOCUMENT = '{"verdict": "%s", "role": "server", "capacity": {}, "findings": []}'
 
 
 class Connection:
@@ -58,14 +59,18 @@ def rows(monkeypatch: pytest.MonkeyPatch, connection: Connection, version: str |
         machine = cluster_ssh.Machine(name, "10.0.0.1", "/usr/bin/python3", {}, name, cast("Any", connection))
         return machine, {"wstune": version}
 
+    async def run(connection: Connection, command: str, _: conversation.Bounds) -> SimpleNamespace:
+        return await connection.run(command)
+
     monkeypatch.setattr(cluster_ssh, "reach", reach)
+    monkeypatch.setattr(conversation, "run", run)
     (found,) = run_check_fleet(("gen1",), ("high-conn", "--set", "rate=5 5"))
     return found
 
 
 def test_a_machine_checks_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same arguments there, each one word; its document is the row; it is logged out of."""
-    connection = Connection('{"verdict": "not-ready"}', exit_status=1)
+    connection = Connection(DOCUMENT % "not-ready", exit_status=1)
     found = rows(monkeypatch, connection)
     assert (found.verdict, found.error) == ("not-ready", "")
     assert connection.asked == ["/usr/bin/python3 -m wstune check high-conn --set 'rate=5 5' --format json"]
@@ -96,21 +101,9 @@ def test_what_is_wrong_is_a_row(
     assert connection.closed
 
 
-def test_a_machine_that_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is not waited for without end."""
-
-    class Slow(Connection):
-        async def run(self, command: str) -> SimpleNamespace:
-            await asyncio.sleep(60)
-            return self.done
-
-    monkeypatch.setattr(check_fleet, "CHECK_SECONDS", 0.01)
-    assert "takes more than" in rows(monkeypatch, Slow("")).error
-
-
 def test_one_that_refuses_does_not_keep_the_others_from_their_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     """In the order in which they were named."""
-    rows(monkeypatch, Connection('{"verdict": "ready"}'))
+    rows(monkeypatch, Connection(DOCUMENT % "ready"))
     found = run_check_fleet(("refuses", "gen1"), ())
     assert [(each.name, each.verdict, each.error, each.tip) for each in found] == [
         ("refuses", NO_ANSWER, "refuses does not let us in", "ssh refuses"),

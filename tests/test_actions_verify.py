@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from wstune.actions.verify import CLOSE_RATE, Progress, Run, VerifyOptions, baseline, drive, growth, remember
+from wstune.actions.verify import CLOSE_RATE, Progress, Run, VerifyOptions, drive, remember
+from wstune.actions.verify_measure import baseline
 from wstune.actions.verify_report import Shown
 from wstune.actions.verify_target import Target
 from wstune.burst import budget, scenario
@@ -34,7 +35,9 @@ class Driver:
         self.pending -= verb == "status"
         return {"pings": 10, "pongs": 10, "server": {"alive": 1}, "pending": max(0, self.pending), "listeners": 10}
 
-    def wait_for(self, name: str) -> dict[str, Any]:
+    def wait_for(self, name: str, _: float | None = None) -> dict[str, Any]:
+        if name == self._fails and self._error:
+            raise self._error
         return {"event": name, "port": 80, "server_pids": []}
 
     def watch(self, seconds: float) -> None:
@@ -132,7 +135,26 @@ def test_a_coordinator_that_is_lost_is_evidence() -> None:
 def test_a_start_that_fails_is_one_sentence(number: int, kind: type[Exception], sentence: str) -> None:
     """A port that is taken or is not ours to take, or whatever else."""
     with pytest.raises(kind, match=sentence):
-        run(Driver("ping", OSError(number, "no")), port=80)
+        run(Driver("ready", OSError(number, "no")), port=80)
+
+
+@pytest.mark.parametrize("verb", ["ping", "close", "end"])
+@pytest.mark.parametrize("error", [OSError(5, "no"), KeyError("words"), RecursionError(), UnicodeError("no\x1b")])
+def test_what_has_been_opened_is_reported_whatever_fails_after_it(verb: str, error: Exception) -> None:
+    """The burst is over then, its report says why, and it confirms nothing."""
+    shown = run(Driver(verb, error)).shown
+    assert (shown.opened, shown.lost_coordinator) == (OPENED, True)
+    assert shown.remarks[-1].startswith("the burst broke off: ")
+    assert "\x1b" not in shown.remarks[-1]
+
+
+def test_before_the_first_connection_the_time_limit_is_an_error() -> None:
+    """It counts from the start: there is nothing to report yet, and no process is left."""
+    burst = Driver()
+    with pytest.raises(InconclusiveError, match="was over before the first connection"):
+        run(burst, time_limit=0.000_001)
+    assert burst.ended
+    assert burst.verbs == []
 
 
 def test_progress_has_a_rate() -> None:
@@ -143,12 +165,6 @@ def test_progress_has_a_rate() -> None:
         state.event({"seconds": seconds, "open": count, "failed": 0, "lost": 0})
     assert [progress.rate for progress in seen] == [0.0, 200.0, 0.0]
     assert state.shown.timeline == [(0.0, 0), (0.5, 100), (1.0, 90)]
-
-
-def test_growth_is_known_or_not() -> None:
-    """What shrank was outweighed by something else: that is not 0."""
-    assert growth(5, 9) == 4
-    assert growth(9, 5) is growth(None, 5) is growth(5, None) is None
 
 
 def test_a_hold_adds_nothing_to_the_timeline() -> None:

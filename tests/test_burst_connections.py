@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from wstune.burst import tally as t
 from wstune.burst.connections import BOARD_WORDS, CLOSING, NONE, OPEN, PINGED, TALK, Connections
@@ -170,3 +172,48 @@ def test_rounds_of_pings_keep_nothing() -> None:
         ends.connections.reset()
         ends.connections.epoll.close()
     assert last - first < 50
+
+
+BEGUN = b"\x82\x7e\xff\xff" + bytes(80)
+"""The first 80 bytes of a message of 65,535."""
+
+
+def test_all_unfinished_messages_share_a_bound(two: Ends) -> None:
+    """Whose bytes have no room any more is lost, by its name; the others, and what they have said, are kept."""
+    two.connections.buffers = 100
+    two.answer(0, BEGUN)
+    assert two.connections.held == 80
+    two.answer(1, BEGUN)
+    assert t.errors(list(two.words)) == {("hold", "NO-ROOM"): 1}
+    assert (two.connections.states[two.fds[0]], two.connections.states[two.fds[1]]) == (OPEN, NONE)
+    assert (two.connections.held, two.words[t.LOST]) == (80, 1)
+    two.connections.buffers = 0
+    for _ in range(4):
+        two.answer(0, bytes(65_455 // 5))
+    two.answer(0, bytes(65_455 - 4 * (65_455 // 5)))
+    assert two.connections.held == 0
+    assert two.connections.receivers == {}
+
+
+def test_one_that_closes_and_has_no_room_is_closed(two: Ends) -> None:
+    """It is on its way out: that is no loss."""
+    two.connections.buffers = 10
+    two.connections.close(1)
+    two.answer(0, BEGUN)
+    assert (two.words[t.LOST], two.words[t.CLOSED], two.connections.held) == (0, 1, 0)
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.binary(max_size=300) | st.sampled_from([BEGUN, b"\x81", b"\xff"]))))
+@settings(max_examples=100, deadline=None)
+def test_what_is_held_is_counted(said: list[tuple[int, bytes]]) -> None:
+    """Whatever comes in whatever pieces, ends and errors too: as many bytes as the receivers have, none at the end."""
+    with ExitStack() as stack:
+        two = Ends(2, stack)
+        for at, data in said:
+            if two.connections.states[two.fds[at]] != NONE and data:
+                two.answer(at, data)
+            buffered = sum(receiver.buffered for receiver in two.connections.receivers.values())
+            assert two.connections.held == buffered
+        two.connections.reset()
+        assert two.connections.held == 0
+        two.connections.epoll.close()

@@ -54,6 +54,7 @@ def started(machines: Machines, count: int = 2, on_progress: Callable[[Any], Non
 
 
 OPENED = {"open": 100, "failed": 0, "lost": 0, "pending": 3, "ended": 0, "seconds": 1.5, "pids": []}
+OPENED |= {"cpu_seconds": 0.1, "private_bytes": 1_000}
 
 
 def test_one_answer_of_all() -> None:
@@ -196,3 +197,87 @@ def test_progress_is_of_all() -> None:
     fleet.watch(0.05)
     assert seen[-1]["open"] == 12
     assert [row[1] for row in seen[-1]["machines"]] == [5, 7]
+
+
+NESTED = '{"event": "ping", "pings": ' + "[" * 100_000 + "]" * 100_000 + "}"
+PROGRESS = {"event": "progress", "open": 1, "failed": 0, "lost": 0, "silent": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("{", "it is not JSON"),
+        ("", "it is not JSON"),
+        (None, "it is not JSON"),
+        (5, "it is not JSON"),
+        ("[]", "it is a list instead of an object"),
+        ("5", "it is 5 instead of an object"),
+        ("{}", "event is missing"),
+        ('{"event": []}', "event is a list instead of a text"),
+        ('{"event": "\\u001b[2J"}', "there is no event"),
+        ('{"event": "nonsense"}', "there is no event 'nonsense'"),
+        (NESTED, "it is nested more than 32 deep"),
+        (json.dumps({**PROGRESS, "open": "many"}), "open is 'many' instead of a count"),
+        (json.dumps({**PROGRESS, "open": -1}), "open is -1 instead of a count"),
+        (json.dumps({**PROGRESS, "open": True}), "open is True instead of a count"),
+        (json.dumps({**PROGRESS, "open": 10**4_000}), "a number has 4,001 digits"),
+        (json.dumps({**PROGRESS, "silent": float("nan")}), "'NaN' is not a number"),
+        ('{"event": "progress", "silent": 1e999}', "'1e999' is not a number"),
+        (json.dumps({"event": "progress"}), "silent is missing"),
+        (json.dumps({"event": "error", "errno": "x", "what": []}), "errno is 'x' instead of an integer"),
+        (json.dumps({"event": "ready", "port": 1 << 16}), "port is 65536 instead of a port"),
+        (json.dumps({"event": "close", "words": {"999999": 1}}), "words is an object instead of a tally"),
+    ],
+)
+def test_what_is_no_answer_loses_the_machine_and_not_the_burst(text: object, why: str) -> None:
+    """Broken, of another type, too deep, too large: it is lost with the reason, and the others go on."""
+    machines = Machines({"ping": {"pings": 100, "pongs": 100}})
+    fleet = started(machines)
+    machines.take({"run": fleet.members[0].run, "text": text})
+    fleet.watch(0.05)
+    assert fleet.members[0].lost.startswith(f"it sent something that is not a wstune answer: {why}")
+    assert "\x1b" not in fleet.members[0].lost
+    assert fleet.do("ping", seconds=1.0)["pongs"] == 100
+
+
+@pytest.mark.parametrize("message", [None, [], "x", {}, {"run": []}, {"run": "another", "text": "{}"}])
+def test_what_names_no_machine_is_nobodys(message: object) -> None:
+    """It is not heard, and it is not kept."""
+    machines = Machines()
+    fleet = started(machines)
+    machines.take(message)
+    fleet.watch(0.05)
+    assert fleet.lost == []
+
+
+def test_a_flood_is_bounded_and_loses_its_machine() -> None:
+    """What waits to be heard does not grow with what is sent, and none of it is made anything of."""
+    machines = Machines()
+    fleet = started(machines)
+    text = json.dumps({**PROGRESS, "why": "x" * 4_000})
+    for _ in range(20_000):
+        machines.take({"run": fleet.members[0].run, "text": text})
+    assert fleet._incoming.qsize() < 2_000
+    fleet.watch(0.05)
+    assert fleet.members[0].lost == "it sent more than 4 MiB"
+
+
+def test_what_nobody_asked_for_is_not_kept_for_ever() -> None:
+    """A machine may say an answer too much, not hundreds."""
+    machines = Machines()
+    fleet = started(machines)
+    for _ in range(200):
+        machines.say(fleet.members[0].run, event="ping", pings=1, pongs=1)
+    fleet.watch(0.05)
+    assert "nobody asked for" in fleet.members[0].lost
+
+
+def test_who_talks_and_does_not_answer_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its progress goes on, its answer never comes: the head does not wait for ever."""
+    monkeypatch.setattr(module, "ANSWER_SECONDS", 0.2)
+    machines = Machines()
+    fleet = started(machines)
+    machines.answers["ping"] = {"pings": 1, "pongs": 1}
+    machines.silent.add("a1")
+    assert fleet.do("ping", seconds=1.0) == {"event": "ping", "pings": 1, "pongs": 1}
+    assert [member.lost for member in fleet.members] == ["", "it did not answer `ping` within 0 s"]

@@ -62,6 +62,16 @@ def test_port_refuses_what_is_none(text: str) -> None:
         pytest.param(["ws://127.0.0.1:99999/"], "is not a URL", id="no-port"),
         pytest.param(["ws://192.0.2.1/", "-n", "5"], "is not this host's", id="somebody-elses"),
         pytest.param(["ws://no.such.host.invalid/"], "cannot be resolved", id="no-such-host"),
+        pytest.param(["ws://..:1/"], "'..' is not a host name", id="no-host-name"),
+        pytest.param([f"ws://{'a' * 300}:1/"], "is not a host name", id="long-host-name"),
+        pytest.param(["host", "--hosts", ".."], "'..' is no machine", id="hosts-dots"),
+        pytest.param(["host", "--hosts", "a" * 300], "is no machine", id="hosts-long"),
+        pytest.param(
+            ["host", "--hosts", "a", "--serve-on", ".."], "--serve-on: '..' is no machine", id="serve-on-dots"
+        ),
+        pytest.param(["host", "--cluster", "tls://..:8786"], "expected local:N or tls://HOST:PORT", id="cluster-dots"),
+        pytest.param(["host", "--buffers", "much"], "--buffers", id="buffers"),
+        pytest.param(["host", "--buffers", "2000G"], "expected at most 1024G", id="many-buffers"),
         pytest.param(["host", "--rate", "0"], "--rate", id="rate-0"),
         pytest.param(["host", "--rate", "10:5,", "-n", "100"], "--rate", id="rate-of-nothing"),
         pytest.param(["host", "--talkers", "-1"], "--talkers", id="talkers"),

@@ -15,7 +15,19 @@ import pytest
 from tests.conftest import ROOT
 
 LAYERS = (
-    ("errors", "values", "urls", "service", "model", "changes", "verification", "signals", "redaction", "__init__"),
+    (
+        "errors",
+        "printable",
+        "values",
+        "urls",
+        "service",
+        "model",
+        "changes",
+        "verification",
+        "signals",
+        "redaction",
+        "__init__",
+    ),
     ("tunables",),
     # pure
     (
@@ -29,6 +41,8 @@ LAYERS = (
         "tuning.ageing",
         "protocol",
         "chat.rooms",
+        "burst.answers",
+        "burst.host_name",
         "burst.scenario",
         "burst.scenario_file",
         "burst.scenario_text",

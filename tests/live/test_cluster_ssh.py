@@ -127,3 +127,17 @@ def test_an_unknown_host_key_is_not_taken(machines: ssh.Machines) -> None:
         known.write_text(before)
     assert code == 3
     assert "gen1 has a host key that is not known here" in said
+
+
+def test_a_machine_whose_answer_never_ends(machines: ssh.Machines) -> None:
+    """It is cut off at its size, in the fleet's table and before a burst; the head neither grows nor waits."""
+    endless = machines.folder / "endless"
+    endless.write_text("#!/bin/sh\nexec yes wstune-probe\n")
+    endless.chmod(0o755)
+    pinned = ("--hosts", "gen1", "--remote-python", str(endless))
+    for asked in (("check", "load-generator", "-n", "1000"), ("verify", "host", "-n", "10")):
+        process = machines.wstune(*asked, *pinned)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 3, err
+        assert "gen1 sent more than 1 MiB" in out + err
+    assert wait_until(lambda: machines.left() == [], 15), machines.left()

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wstune import __version__
+from wstune.burst import answers, conversation
+from wstune.burst.answers import NotAnAnswerError
+from wstune.burst.conversation import Bounds
 from wstune.errors import UsageError, WstuneError
+from wstune.printable import printable
 
 if TYPE_CHECKING:
     from wstune.burst.cluster_ssh import Machine
 
-CHECK_SECONDS = 60.0
+CHECK_SECONDS = 30.0
+_MOST_BYTES = 4 << 20
 NO_ANSWER = "no-answer"
+_SENTENCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +90,15 @@ async def _row(host: str, arguments: tuple[str, ...], python: str) -> FleetRow:
 async def _asked(host: str, machine: Machine, arguments: tuple[str, ...]) -> FleetRow:
     command = [machine.python, "-m", "wstune", "check", *arguments, "--format", "json"]
     try:
-        done = await asyncio.wait_for(machine.connection.run(shlex.join(command)), CHECK_SECONDS)
-        document = json.loads(str(done.stdout))
-    except TimeoutError:
-        return FleetRow(host, None, f"{host} takes more than {CHECK_SECONDS:.0f} s to check itself")
-    except ValueError:
-        said = str(done.stderr or "").strip().splitlines() or [f"exit code {done.exit_status}"]
-        return FleetRow(host, None, f"{host} could not be checked: {said[0].removeprefix('ERROR').strip()}")
-    return FleetRow(host, document)
+        bounds = Bounds(host, CHECK_SECONDS, _MOST_BYTES)
+        done = await conversation.run(machine.connection, shlex.join(command), bounds)
+    except WstuneError as error:
+        return FleetRow(host, None, str(error), error.tip)
+    if not done.stdout.strip():
+        said = done.stderr.strip().splitlines() or [f"exit code {done.exit_status}"]
+        why = printable(said[0].removeprefix("ERROR").strip()[:_SENTENCE])
+        return FleetRow(host, None, f"{host} could not be checked: {why}")
+    try:
+        return FleetRow(host, answers.record(answers.read_json(done.stdout), answers.CHECKED))
+    except NotAnAnswerError as error:
+        return FleetRow(host, None, f"{host} sent something that is not a wstune answer: {printable(str(error))}")

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 from wstune.actions import verify_scenario
 from wstune.burst import agent, pacing, shares
+from wstune.burst import answers as shape
+from wstune.burst.conversation import said_by
 from wstune.burst.fleet import Member
 from wstune.burst.ports import loopback_sources, sources_needed
 from wstune.burst.shares import Limit, Offer
@@ -60,9 +62,7 @@ def checked(cluster: Cluster, workers: list[Worker], options: VerifyOptions, *, 
     answers = cluster.ask({each.address: asked for each in workers}, agent.check)
     rooms: dict[str, dict[str, Any]] = {}
     for worker in workers:
-        answer = answers[worker.address]
-        if isinstance(answer, Exception):
-            raise InconclusiveError(f"{worker.name} cannot be checked: {answer!r}")
+        answer = room_of(worker, answers[worker.address])
         if sources and not answer["sources"]:
             whose = "--source" if options.sources else f"the sources of {options.scenario and options.scenario.where}"
             raise UsageError(f"{whose}: none of these addresses is of {worker.name}", "name some of each machine")
@@ -89,6 +89,14 @@ def checked(cluster: Cluster, workers: list[Worker], options: VerifyOptions, *, 
     ]
 
 
+def room_of(worker: Worker, answer: Any) -> dict[str, Any]:
+    """What a machine said about its room, as burst.agent.check gives it. Raises InconclusiveError with its name."""
+    if isinstance(answer, Exception):
+        raise InconclusiveError(f"{worker.name} cannot be checked: {answer!r}")
+    with said_by(worker.name):
+        return shape.record(shape.cleaned(answer), shape.ROOM)
+
+
 def _clocks(cluster: Cluster, workers: list[Worker]) -> dict[str, tuple[float, float, float]]:
     """By how many seconds each one's CLOCK_MONOTONIC is ahead of ours, how far that may be off; its wall clock too."""
     best: dict[str, tuple[float, float, float]] = {}
@@ -98,7 +106,11 @@ def _clocks(cluster: Cluster, workers: list[Worker]) -> dict[str, tuple[float, f
             answer = cluster.ask({worker.address: ()}, agent.clock)[worker.address]
             after = time.monotonic()
             half = (after - before) / 2
-            if not isinstance(answer, Exception) and half < best.get(worker.address, (0.0, 1e9, 0.0))[1]:
+            if (
+                not isinstance(answer, Exception)
+                and shape.CLOCK.fits(answer)
+                and half < best.get(worker.address, (0.0, 1e9, 0.0))[1]
+            ):
                 monotonic, wall = answer
                 best[worker.address] = (monotonic - before - half, half, wall - (time.time() - half))
     for worker in workers:

@@ -7,18 +7,17 @@ processes (burst.coordinator); this one only drives, measures and watches.
 from __future__ import annotations
 
 import errno
-import os
 import secrets
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol
 
 from wstune import signals
 from wstune.actions import server_stats
+from wstune.actions.guarded import attempt, reason
 from wstune.actions.stats_sources import NO_STATS, StatsOptions
+from wstune.actions.verify_measure import available_bytes, baseline, memory_of, spare_files
 from wstune.actions.verify_outcome import interruptible, outcome
 from wstune.actions.verify_plan import coordinator_plan, plan, room_of
 from wstune.actions.verify_report import Shown
@@ -27,9 +26,9 @@ from wstune.burst import budget, canary
 from wstune.burst.process import Burst, Event
 from wstune.burst.scenario import Scenario
 from wstune.errors import InconclusiveError, UsageError
-from wstune.host import counters, guard, memory, processes
+from wstune.host import counters, memory, processes
 from wstune.host.host import Host
-from wstune.verification import Memory, VerifyReport
+from wstune.verification import VerifyReport
 
 HOLD_SECONDS = 5.0
 CLOSE_RATE = 5_000.0
@@ -40,7 +39,6 @@ _STILL_SECONDS = 5.0
 _SETTLE_SECONDS = 0.3
 _CANARY_SECONDS = 0.5
 _GRACEFUL_SAMPLE = 100
-_SPARE_FILES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +48,9 @@ class VerifyOptions:
     Attributes:
         connections: None: as many as the profile is for, or as memory allows if that is fewer.
         processes: server processes; None: as few as do.
-        hold, time_limit: seconds. force: open even what does not fit, and without the reserves.
+        hold, time_limit: seconds; the limit is from the start to the end of opening, and of a scenario.
+        buffers: bytes that the generators of a machine keep of unfinished messages; 0: no bound.
+        force: open even what does not fit, and without the reserves.
         sources: addresses to come from; empty: the scenario's, or 127.1.0.1 … towards a loopback address, else what the
             kernel chooses.
         phases: (rate, rate at the end, count) to pace by; empty: as fast as it goes. poisson: arrivals at random.
@@ -85,6 +85,7 @@ class VerifyOptions:
     scenario: Scenario | None = None
     stats: StatsOptions = NO_STATS
     time_limit: float = 3600.0
+    buffers: int = budget.BUFFER_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +109,13 @@ class Driver(Protocol):
     """What carries out a burst: a coordinator here (burst.process.Burst), or a fleet of them (burst.fleet)."""
 
     def do(self, verb: str, **arguments: Any) -> Event: ...
-    def wait_for(self, name: str) -> Event: ...
+    def wait_for(self, name: str, seconds: float | None = None) -> Event: ...
     def watch(self, seconds: float) -> None: ...
     def end(self) -> None: ...
+
+
+class TimeUpError(InconclusiveError):
+    """The time limit was over before anything was opened."""
 
 
 @dataclass(slots=True)
@@ -125,6 +130,7 @@ class Run:
     phase: str = "start"
     witness: canary.Canary | None = None
     servers: list[int] = field(default_factory=list)
+    began: float = field(default_factory=time.monotonic)
 
     def event(self, event: Event) -> None:
         """A progress event of the coordinator: remember and show it."""
@@ -142,10 +148,20 @@ class Run:
                 event["lost"],
                 seconds,
                 max(0.0, rate),
-                _available_bytes(),
+                available_bytes(),
                 machines=tuple(event.get("machines", ())),
             )
         )
+
+    def left(self) -> float:
+        """Seconds until the time limit. Raises TimeUpError at it."""
+        left = self.options.time_limit - (time.monotonic() - self.began)
+        if left <= 0:
+            raise TimeUpError(
+                f"the time limit of {self.options.time_limit:g} s was over before the first connection",
+                "allow it more time: --time-limit 10m",
+            )
+        return left
 
     def enter(self, phase: str, canary_phase: str = "") -> None:
         self.phase = phase
@@ -168,6 +184,7 @@ def run(options: VerifyOptions, on_progress: Callable[[Progress], None], host: H
     BurstInterrupted, with the report of what there was, when a signal ended it early.
     """
     host = host or Host()
+    began = time.monotonic()
     room = room_of(host)
     planned, remarks = plan(options, room)
     note = budget.sentence(planned, room, ours=options.target.ours)
@@ -175,14 +192,21 @@ def run(options: VerifyOptions, on_progress: Callable[[Progress], None], host: H
     shown.closes = options.scenario is not None and options.scenario.closes
     shown.scripted = options.scenario is not None
     on_progress(Progress("start", planned.connections, note=note))
-    state = Run(options, shown, on_progress, host)
+    state = Run(options, shown, on_progress, host, began=began)
     with interruptible(shown):
         state.baseline = baseline(host)
         figures = server_stats.fetch(options.target, options.stats)
-        drive(state, Burst(coordinator_plan(state), state.event), _open)
+        told = {**coordinator_plan(state), "seconds": state.left()}
+        drive(state, Burst(told, state.event), _open)
         with signals.heard():
-            server_stats.add(shown, figures, server_stats.fetch(options.target, options.stats), options.stats)
+            add_figures(shown, figures, options.stats)
     return outcome(shown)
+
+
+def add_figures(shown: Shown, before: list[server_stats.Stats | None], stats: StatsOptions) -> None:
+    """What servers elsewhere say about themselves after the burst, if they say it."""
+    what = "the servers' own figures could not be read after the burst"
+    attempt(shown, what, lambda: server_stats.add(shown, before, server_stats.fetch(shown.target, stats), stats), None)
 
 
 def drive(state: Run, burst: Driver, begin: Callable[[Driver, Run], None]) -> None:
@@ -190,12 +214,13 @@ def drive(state: Run, burst: Driver, begin: Callable[[Driver, Run], None]) -> No
     options, shown, host = state.options, state.shown, state.host
     try:
         try:
-            ready = burst.wait_for("ready")
+            ready = burst.wait_for("ready", state.left())
             shown.port, state.servers = ready["port"], ready["server_pids"]
             if options.target.ours:
                 state.witness = canary.start(f"ws://{options.target.address}:{shown.port}/rooms/canary")
                 state.enter("start", "before")
                 time.sleep(_CANARY_SECONDS)
+            state.left()
             begin(burst, state)
             _use(burst, state)
             _close(burst, state)
@@ -206,15 +231,23 @@ def drive(state: Run, burst: Driver, begin: Callable[[Driver, Run], None]) -> No
                     _close(burst, state)
     except KeyboardInterrupt:
         pass  # a second time: do not even wait for the counts
+    except TimeUpError:
+        raise
     except InconclusiveError:
         shown.lost_coordinator = True
-    except OSError as error:
-        raise _start_failed(error, options) from None
+    except Exception as error:
+        if not shown.opened:
+            raise (_start_failed(error, options) if isinstance(error, OSError) else error) from None
+        shown.lost_coordinator = True  # what it has opened is reported
+        shown.remarks.append(f"the burst broke off: {reason(error)}")
     finally:
-        if state.witness is not None and shown.canary is None:
-            shown.canary = state.witness.stop(abandon=True)
-        burst.end()
-        shown.counters = counters.growth(state.baseline["counters"], counters.snapshot(host.root))
+        if (witness := state.witness) is not None and shown.canary is None:
+            shown.canary = attempt(shown, "the canary could not be stopped", lambda: witness.stop(abandon=True), None)
+        attempt(shown, "the burst could not be ended", burst.end, None)
+        before, root = state.baseline["counters"], host.root
+        shown.counters = attempt(
+            shown, "the kernel's counters", lambda: counters.growth(before, counters.snapshot(root)), {}
+        )
 
 
 def _open(burst: Driver, state: Run) -> None:
@@ -224,7 +257,7 @@ def _open(burst: Driver, state: Run) -> None:
         host.root
     )  # as late as can be: what ended before is freed by then
     before = processes.cpu_seconds(state.servers)
-    with _spare_files():
+    with spare_files():
         opened = shown.opened = burst.do("open")
     state.event(opened)
     seconds, cpus = max(opened["seconds"], 1e-9), shown.room.cpus
@@ -232,25 +265,9 @@ def _open(burst: Driver, state: Run) -> None:
         shown.server_cpu = (processes.cpu_seconds(state.servers) - before) / seconds / cpus
     shown.generator_cpu = processes.cpu_seconds(opened["pids"]) / seconds / cpus
     time.sleep(_SETTLE_SECONDS)  # the last accept's garbage: skbs and request sockets are freed by RCU
-    shown.memory = _memory(host, state, opened)
-    shown.server_figures = server_stats.fetch(state.options.target, state.options.stats)
-
-
-def _available_bytes() -> int | None:
-    """MemAvailable; None while it cannot be read, as at fs.file-max."""
-    try:
-        return guard.available_bytes()
-    except OSError:
-        return None
-
-
-@contextmanager
-def _spare_files() -> Iterator[None]:
-    """Files kept while connections are opened: where they end at fs.file-max, what follows can still read /proc."""
-    with ExitStack() as files:
-        for _ in range(_SPARE_FILES):
-            files.enter_context(Path(os.devnull).open("rb"))
-        yield
+    shown.memory = attempt(shown, "the memory", lambda: memory_of(host, state, opened), None)
+    ask, stats = state.options.target, state.options.stats
+    shown.server_figures = attempt(shown, "the servers' own figures", lambda: server_stats.fetch(ask, stats), [])
 
 
 def _use(burst: Driver, state: Run) -> None:
@@ -276,7 +293,7 @@ def _use(burst: Driver, state: Run) -> None:
             _ping(burst, state)
             state.enter("hold", "while")
     if options.scenario is not None:
-        _finish(burst, options.time_limit - (time.monotonic() - started))
+        _finish(burst, options.time_limit - (time.monotonic() - state.began))
     if options.talkers:
         shown.talk["seconds"] = time.monotonic() - shown.talk["began"]
         burst.do("talk", talkers=0, rate=0, size=0)
@@ -317,38 +334,6 @@ def _close(burst: Driver, state: Run) -> None:
     began = time.monotonic()
     burst.do("end")
     shown.close_seconds += time.monotonic() - began
-
-
-def baseline(host: Host) -> Event:
-    """What is read before anything is opened."""
-    return {
-        "counters": counters.snapshot(host.root),
-        "available": memory.meminfo(host.root).get("MemAvailable"),
-    }
-
-
-def _memory(host: Host, state: Run, opened: Event) -> Memory | None:
-    """Bytes per connection, on the way up (freed slabs linger, so the way down would show nothing)."""
-    connections, before = opened["open"], state.baseline
-    if not connections:
-        return None
-    slab = growth(before["slab"], memory.socket_slab_bytes(host.root))
-    fall = growth(memory.meminfo(host.root).get("MemAvailable"), before["available"])
-    server = memory.private_bytes(state.servers) / connections if state.servers else None
-    generator = memory.private_bytes(opened["pids"]) / connections
-    projected = None
-    if slab is not None and before["available"] is not None:
-        each = slab / connections + generator + (server or 0.0)
-        projected = max(0, int((before["available"] - state.shown.budget.reserve_bytes) / each))
-    kernel, available = (None if grown is None else grown / connections for grown in (slab, fall))
-    return Memory(server, generator, kernel, available, projected)
-
-
-def growth(before: int | None, after: int | None) -> int | None:
-    """None where it is not known, or shrank: then something else on this host outweighed what was to be measured."""
-    if before is None or after is None or after <= before:
-        return None
-    return after - before
 
 
 def _start_failed(error: OSError, options: VerifyOptions) -> Exception:

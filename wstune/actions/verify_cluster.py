@@ -14,7 +14,9 @@ from urllib.parse import urlsplit
 from wstune import signals
 from wstune.actions import cluster_plan, cluster_report, server_stats, verify_scenario
 from wstune.actions.cluster_plan import Generator
-from wstune.actions.verify import Driver, Progress, Run, VerifyOptions, baseline, drive
+from wstune.actions.guarded import attempt, reason
+from wstune.actions.verify import Driver, Progress, Run, VerifyOptions, add_figures, drive
+from wstune.actions.verify_measure import baseline
 from wstune.actions.verify_outcome import interruptible, outcome
 from wstune.actions.verify_plan import BACKLOG, coordinator_plan, default_connections, plan, room_of
 from wstune.actions.verify_report import Shown
@@ -50,34 +52,56 @@ def run(
     Raises UsageError, InconclusiveError: a machine that cannot be had, or has no room, by name; BurstInterrupted.
     """
     _require(options, where)
-    host = host or Host()
-    with connect(where) as cluster:
-        crew, planned, room = _crew(cluster, options, where, host)
-        aimed = _aimed(cluster, crew, options, where)
-        own = f"{len(crew.generators)} load machines: " + ", ".join(
-            f"{each.worker.name} {share:,}" for each, share in zip(crew.generators, crew.own, strict=True)
-        )
-        shown = Shown(budget=planned, room=room, target=aimed.target, remarks=[own, *crew.remarks])
-        shown.apart = not where.local
-        shown.closes = aimed.scenario is not None and aimed.scenario.closes
-        shown.scripted = aimed.scenario is not None
-        on_progress(Progress("start", planned.connections, note=own))
-        for remark in crew.remarks:
-            on_progress(Progress("start", planned.connections, note=remark))
-        state = Run(aimed, shown, on_progress, host)
-        state.baseline = baseline(host)
-        base = coordinator_plan(state)
-        base["others_share"] = 0.0  # several coordinators may share a machine: each is another program to the others
-        members = cluster_plan.members(crew.generators, crew.own, base, aimed)
-        shown.budget = replace(planned, generators=sum(len(member.plan["shares"]) for member in members))
-        with interruptible(shown):
-            figures = server_stats.fetch(aimed.target, aimed.stats)
-            both = _Both(cluster, members, _served(crew, base), base, state.event)
-            drive(state, both, lambda _, at: _open(both, at, crew))
-            cluster_report.complete(shown, both.fleet, crew.generators, host)
-            with signals.heard():
-                server_stats.add(shown, figures, server_stats.fetch(aimed.target, aimed.stats), aimed.stats)
+    began = time.monotonic()
+    shown: Shown | None = None
+    try:
+        with connect(where, options.time_limit) as cluster:
+            shown = _burst(cluster, options, where, on_progress, host or Host(), began)
+    except (Exception, KeyboardInterrupt) as error:
+        if shown is None:
+            raise
+        if isinstance(error, KeyboardInterrupt):
+            shown.interrupted = shown.interrupted or signals.number_of(error)
+        shown.remarks.append(f"the cluster could not be closed: {reason(error)}")
     return outcome(shown)
+
+
+def _burst(
+    cluster: Cluster,
+    options: VerifyOptions,
+    where: Where,
+    on_progress: Callable[[Progress], None],
+    host: Host,
+    began: float,
+) -> Shown:
+    """The burst, to its end; `began`, by CLOCK_MONOTONIC, is what its time limit counts from."""
+    crew, planned, room = _crew(cluster, options, where, host)
+    aimed = _aimed(cluster, crew, options, where)
+    own = f"{len(crew.generators)} load machines: " + ", ".join(
+        f"{each.worker.name} {share:,}" for each, share in zip(crew.generators, crew.own, strict=True)
+    )
+    shown = Shown(budget=planned, room=room, target=aimed.target, remarks=[own, *crew.remarks])
+    shown.apart = not where.local
+    shown.closes = aimed.scenario is not None and aimed.scenario.closes
+    shown.scripted = aimed.scenario is not None
+    on_progress(Progress("start", planned.connections, note=own))
+    for remark in crew.remarks:
+        on_progress(Progress("start", planned.connections, note=remark))
+    state = Run(aimed, shown, on_progress, host, began=began)
+    state.baseline = baseline(host)
+    base = {**coordinator_plan(state), "seconds": state.left()}
+    base["others_share"] = 0.0  # several coordinators may share a machine: each is another program to the others
+    members = cluster_plan.members(crew.generators, crew.own, base, aimed)
+    shown.budget = replace(planned, generators=sum(len(member.plan["shares"]) for member in members))
+    with interruptible(shown):
+        figures = server_stats.fetch(aimed.target, aimed.stats)
+        both = _Both(cluster, members, _served(crew, base), base, state.event)
+        drive(state, both, lambda _, at: _open(both, at, crew))
+        what = "the machines' figures"
+        attempt(shown, what, lambda: cluster_report.complete(shown, both.fleet, crew.generators, host), None)
+        with signals.heard():
+            add_figures(shown, figures, aimed.stats)
+    return shown
 
 
 def _require(options: VerifyOptions, where: Where) -> None:
@@ -144,9 +168,7 @@ def _planned(
     found: dict[str, Any] = {}
     if server is not None:
         answer = cluster.ask({server.address: ((), False, True)}, agent.check)[server.address]
-        if isinstance(answer, Exception):
-            raise InconclusiveError(f"{server.name} cannot be checked: {answer!r}")
-        found = answer
+        found = cluster_plan.room_of(server, answer)
         _require_room(server, found, wanted, options)
         rooms = [found]
     nofile = min(room["nofile"] for room in rooms)
@@ -221,7 +243,7 @@ class _Both:
         self._base = base
         self.fleet = Fleet(cluster, run_id(), [*members, *([remote] if remote else [])], on_progress)
 
-    def wait_for(self, name: str) -> Event:
+    def wait_for(self, name: str, seconds: float | None = None) -> Event:
         """Start the server, then all the others, who then know its port."""
         fleet, port = self.fleet, self._base["target"][1]
         members = [member for member in fleet.members if not member.server]
@@ -234,7 +256,7 @@ class _Both:
         elif self._base["server"] is not None:
             told = {**self._base, "shares": [], "phases": [], "sources": [], "routes": [], "programs": []}
             self.here = Burst(told, lambda _: None)
-            self.ready = self.here.wait_for("ready")
+            self.ready = self.here.wait_for("ready", seconds)
             port, pids = self.ready["port"], self.ready["server_pids"]
         for member in members:
             member.plan["target"] = [self._base["target"][0], port]
@@ -285,5 +307,11 @@ def _open(both: Driver, state: Run, crew: _Crew) -> None:
     state.event({**opened, "machines": both.fleet.progress()["machines"]})
     time.sleep(_SETTLE_SECONDS)
     serving = both.server("open") if both.remote is not None else {}
-    cluster_report.measure(shown, both.fleet, crew.generators, measured, serving)
-    shown.server_figures = server_stats.fetch(state.options.target, state.options.stats)
+    attempt(
+        shown,
+        "memory and processors of the machines",
+        lambda: cluster_report.measure(shown, both.fleet, crew.generators, measured, serving),
+        None,
+    )
+    ask, stats = state.options.target, state.options.stats
+    shown.server_figures = attempt(shown, "the servers' own figures", lambda: server_stats.fetch(ask, stats), [])

@@ -106,4 +106,5 @@ def coordinator_plan(state: Run) -> Event:
         "others_share": 0.0 if options.force or (target.here and not target.ours) else load_guard.SHARE,
         "cgroup_levels": cgroup.guarded(state.host.root),
         "seconds": options.time_limit,
+        "buffers": options.buffers,
     }

@@ -6,9 +6,13 @@ import socket
 from base64 import b64encode
 from dataclasses import dataclass
 from ipaddress import ip_address
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Any
 from urllib.parse import SplitResult, unquote
 
 from wstune import redaction
+from wstune.burst.host_name import is_host
 from wstune.burst.scenario import Place
 from wstune.errors import UsageError
 from wstune.host.addresses import is_ours
@@ -17,6 +21,7 @@ from wstune.urls import split, split_servers
 USAGE = "wstune verify host, or wstune verify ws://HOST:PORT/PATH (or wss://)"
 _PORTS = {"ws": 80, "wss": 443}
 _TRIAL_SECONDS = 3.0
+RESOLVE_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +134,8 @@ def _split(text: str) -> tuple[str, list[SplitResult], str]:
         raise UsageError(f"{shown!r} is not a URL{why}", USAGE) from None
     if parts.scheme not in _PORTS or not all(url.hostname for url in urls):
         raise UsageError(f"there is no target {shown!r}", USAGE)
+    if odd := next((url.hostname or "" for url in urls if not is_host(_host_of(url)[0])), ""):
+        raise UsageError(f"{shown!r}: {odd!r} is not a host name", USAGE)
     if any(url.username is not None for url in urls) or parts.fragment:
         raise UsageError(
             f"{shown!r} has a user or a fragment, which a WebSocket URL has not (RFC 6455 section 3)", USAGE
@@ -182,7 +189,7 @@ def is_here(address: str) -> bool:
 def _resolve(host: str, port: int, interface: str = "") -> list[tuple[str | int, ...]]:
     """Every address of a name, of one family: of several that which answers, else the resolver's first choice."""
     try:
-        found = socket.getaddrinfo(f"{host}%{interface}" if interface else host, port, type=socket.SOCK_STREAM)
+        found = _looked_up(f"{host}%{interface}" if interface else host, port)
     except (OSError, UnicodeError) as error:
         raise UsageError(f"{host} cannot be resolved: {error}", "give an address, or see: getent hosts") from None
     families: dict[int, list[tuple[str | int, ...]]] = {}
@@ -193,6 +200,29 @@ def _resolve(host: str, port: int, interface: str = "") -> list[tuple[str | int,
     if len(families) > 1:
         chosen = next((family for family, servers in families.items() if _answers(family, servers[0])), chosen)
     return list(dict.fromkeys(families[chosen]))
+
+
+def _looked_up(host: str, port: int) -> list[tuple[Any, ...]]:
+    """getaddrinfo(3), which waits for its servers as long as resolv.conf says, and hears no signal meanwhile.
+
+    Raises OSError, TimeoutError too, and UnicodeError.
+    """
+    answers: SimpleQueue[list[tuple[Any, ...]] | OSError | UnicodeError] = SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answers.put([*socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)])
+        except (OSError, UnicodeError) as error:
+            answers.put(error)
+
+    Thread(target=ask, name="resolver", daemon=True).start()
+    try:
+        found = answers.get(timeout=RESOLVE_SECONDS)
+    except Empty:
+        raise TimeoutError(f"no answer within {RESOLVE_SECONDS:.0f} s") from None
+    if isinstance(found, Exception):
+        raise found
+    return found
 
 
 def _answers(family: int, server: tuple[str | int, ...]) -> bool:

@@ -14,6 +14,9 @@ PAIR_BYTES = PAIR_KERNEL_BYTES + CHAT_BYTES + GENERATOR_BYTES
 TLS_GENERATOR_BYTES = 38_000
 """User memory of a TLS session at the generator: 36.8 KB, measured on 2,000 (OpenSSL 3.0, CPython 3.11)."""
 
+BUFFER_BYTES = RESERVE_BYTES
+"""Of unfinished messages at all generators of a machine: no more than is left to a host in any case."""
+
 _RESERVE_FILES = 8_192
 _RESERVE_PIDS = 256
 

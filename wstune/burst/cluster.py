@@ -16,8 +16,10 @@ from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from wstune.burst import certificates, cluster_probe
+from wstune.burst import answers, certificates, cluster_probe
 from wstune.burst.cluster_entry import CONFIG, Where, local, require, security_for, security_of, unfit
+from wstune.burst.conversation import said_by
+from wstune.burst.scratch import private_directory
 from wstune.errors import InconclusiveError
 
 if TYPE_CHECKING:
@@ -166,7 +168,9 @@ class Cluster:
         else:
             # Their semaphores' keeper would say to the terminal that they are left, when this process is killed.
             sys.warnoptions.append("ignore:resource_tracker:UserWarning")
-            spec, config = local(where.local, security_of(pem)), {"logging": {"distributed": "critical"}}
+            directory = self._closing.enter_context(private_directory())
+            spec = local(where.local, security_of(pem), directory)
+            config = {"logging": {"distributed": "critical"}, "temporary-directory": directory}
         dask.config.set({**CONFIG, **config})
         from distributed.deploy.spec import SpecCluster
 
@@ -197,13 +201,15 @@ class Cluster:
             cloudpickle.unregister_pickle_by_value(cluster_probe)
         for address, about in known.items():
             answer = found.get(address)
-            if not isinstance(answer, dict):
+            if isinstance(answer, Exception) or answer is None:
                 raise InconclusiveError(f"{about['name']} does not answer: {answer!r}")
             name = str(about["name"])
+            with said_by(name):
+                answer = answers.record(answers.cleaned(answer), answers.PROBE)
             if where.local:
                 name = f"local-{name}"
             elif "://" in name:
-                name = answer["hostname"] if len(known) == 1 else name.partition("://")[2]
+                name = answer.get("hostname", name) if len(known) == 1 else name.partition("://")[2]
             self.workers.append(Worker(name, address, answer))
             if reason := unfit(name, answer, as_root=where.as_root or bool(where.local)):
                 raise reason
@@ -220,20 +226,23 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def connect(where: Where) -> Iterator[Cluster]:
-    """The cluster, connected; what was started for it is ended afterwards.
+def connect(where: Where, seconds: float = 3 * START_SECONDS) -> Iterator[Cluster]:
+    """The cluster, connected within so many seconds; what was started for it is ended afterwards.
 
     Raises UsageError for an address that may not be used, InconclusiveError when a machine cannot be had, in words.
     """
     require(where)
     for name in ("distributed", "asyncssh", "tornado.application", "asyncio"):
         logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters is said by us, once
-    cluster = Cluster()
+    cluster, seconds = Cluster(), min(seconds, 3 * START_SECONDS)
     try:
         try:
-            cluster.wait(cluster.open(where), 3 * START_SECONDS)
+            cluster.wait(cluster.open(where), seconds)
         except TimeoutError:
-            raise InconclusiveError("the machines of the cluster do not answer") from None
+            raise InconclusiveError(
+                f"the machines of the cluster did not answer within {seconds:.0f} s",
+                "look at address, port and certificate; or allow it more time: --time-limit",
+            ) from None
         yield cluster
     finally:
         cluster.close()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from wstune import __version__
 from wstune.burst import certificates
+from wstune.burst.host_name import is_host
 from wstune.errors import InconclusiveError, UsageError, WstuneError
 
 if TYPE_CHECKING:
@@ -95,15 +97,25 @@ def require(where: Where) -> None:
             import asyncssh  # noqa: F401
     except ImportError as error:
         raise UsageError(f"a cluster needs {error.name}", "pip install 'wstune[cluster]'") from None
-    if not where.address or where.address.startswith("tls://"):
+    if not where.address:
         return
-    if not where.address.startswith("tcp://"):
+    if not where.address.startswith(("tls://", "tcp://")) or not _is_address(where.address):
         raise UsageError(f"--cluster {where.address}: expected local:N or tls://HOST:PORT", "--cluster local:4")
+    if where.address.startswith("tls://"):
+        return
     if not where.insecure:
         raise UsageError(
             f"{where.address} is not encrypted, and whoever reaches it can run Python there",
             "use tls://, or allow it: --insecure-cluster",
         )
+
+
+def _is_address(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        return address.isprintable() and is_host(parts.hostname or "") and bool(parts.port)
+    except ValueError:
+        return False
 
 
 def security_of(pem: str) -> Security:
@@ -131,11 +143,12 @@ def security_for(where: Where) -> Security | None:
     return security
 
 
-def local(workers: int, security: Security) -> dict[str, Any]:
+def local(workers: int, security: Security, directory: str) -> dict[str, Any]:
+    """What SpecCluster starts for workers on this machine; all of them keep what they write in `directory`."""
     from distributed import Nanny, Scheduler
 
-    common = {"host": "127.0.0.1", "port": 0, "protocol": "tls://", "security": security}
-    common["dashboard_address"] = "127.0.0.1:0"
+    common: dict[str, Any] = {"host": "127.0.0.1", "port": 0, "protocol": "tls://", "security": security}
+    common |= {"dashboard_address": "127.0.0.1:0", "local_directory": directory}
     options = {**common, "nthreads": THREADS, "memory_limit": 0, "silence_logs": logging.CRITICAL}
     return {
         "scheduler": {"cls": Scheduler, "options": {**common, "dashboard": False}},

@@ -10,15 +10,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import secrets
 import shlex
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
+from wstune.burst import answers, conversation
 from wstune.burst.cluster_entry import THREADS, Where, unfit
+from wstune.burst.conversation import Bounds, said_by
+from wstune.burst.host_name import is_host
 from wstune.errors import InconclusiveError, UsageError
 
 if TYPE_CHECKING:
@@ -141,27 +144,49 @@ async def reach(name: str, python: str = "") -> tuple[Machine, dict[str, Any]]:
     tries = [
         f"command -v {word} >/dev/null 2>&1 && {word} -c {shlex.quote(_PROBE)}" for word in map(shlex.quote, candidates)
     ]
-    done = await connection.run(f"echo $SSH_CONNECTION; {' || '.join(tries)}")
-    lines = str(done.stdout or "").splitlines()
-    probes = [json.loads(line.partition(" ")[2]) for line in lines if line.startswith("wstune-probe ")]
-    if not probes:
-        connection.close()
-        raise InconclusiveError(
-            f"{name} has no Python where {candidates[0]} is, and no python3", "--remote-python PATH"
-        )
+    try:
+        command = f"echo $SSH_CONNECTION; {' || '.join(tries)}"
+        lines = (await conversation.run(connection, command, Bounds(name))).stdout.splitlines()
+        with said_by(name):
+            probes = [
+                answers.record(answers.read_json(line.partition(" ")[2]), answers.PROBE)
+                for line in lines
+                if line.startswith("wstune-probe ")
+            ]
+        if not probes:
+            raise InconclusiveError(
+                f"{name} has no Python where {candidates[0]} is, and no python3", "--remote-python PATH"
+            )
+    except BaseException:
+        connection.abort()
+        raise
     about = next((each for each in probes if each["wstune"] and each["distributed"]), probes[-1])
-    address = lines[0].split()[2] if lines and len(lines[0].split()) == 4 else host
+    address = _reached_at(lines[0] if lines else "") or host
     return Machine(name, address, about["executable"], options, host, connection), about
+
+
+def _reached_at(line: str) -> str:
+    """The machine's own address of SSH_CONNECTION (ssh(1)); empty when that is none."""
+    fields = line.split()
+    try:
+        return str(ip_address(fields[2])) if len(fields) == 4 else ""
+    except ValueError:
+        return ""
 
 
 def login(name: str) -> dict[str, Any]:
     """`[user@]host[:port]` as asyncssh takes it. Raises UsageError."""
     user, at, rest = name.rpartition("@")
     host, colon, port = rest.rpartition(":") if rest.count(":") == 1 else (rest, "", "")
-    if not host or (at and not user) or (colon and not (port.isdecimal() and 0 < int(port) < 65_536)):
+    number = int(port) if port.isdecimal() and port.isascii() and len(port) < 6 else 0
+    if not is_host(host) or (at and not _is_user(user)) or (colon and not 0 < number < 65_536):
         raise UsageError(f"{name!r} is no machine", "expected host, user@host or user@host:port")
     options: dict[str, Any] = {"host": host, "connect_timeout": CONNECT_SECONDS, "keepalive_interval": 5}
-    return options | ({"username": user} if at else {}) | ({"port": int(port)} if colon else {})
+    return options | ({"username": user} if at else {}) | ({"port": number} if colon else {})
+
+
+def _is_user(name: str) -> bool:
+    return 0 < len(name) <= 256 and name.isprintable() and not name.startswith("-")
 
 
 def _refusal(name: str, error: Exception) -> tuple[str, str]:
@@ -182,9 +207,9 @@ def _refusal(name: str, error: Exception) -> tuple[str, str]:
 async def _place(machine: Machine, directory: str, pem: str) -> asyncssh.SSHClientProcess[str]:
     """Put the certificate there. What is returned removes it, and ends what is left of the run, when its input ends."""
     place = f"umask 077; mkdir -p {directory} && test -O {directory} && cat > {directory}/run.pem"
-    done = await machine.connection.run(place, input=pem)
+    done = await conversation.run(machine.connection, place, Bounds(machine.name), pem)
     if done.exit_status:
-        raise InconclusiveError(f"{machine.name} does not take the run's certificate: {str(done.stderr).strip()}")
+        raise InconclusiveError(f"{machine.name} does not take the run's certificate: {done.stderr.strip()[:200]}")
     # The directory's name is in the command line of each process of the run, and of nobody else's.
     left = f"dask_spec.*[{directory[5]}]{directory[6:]}"
     janitor = f"trap '' HUP; cat >/dev/null; rm -rf {directory}; pkill -f {left!r}; exit 0"

@@ -40,13 +40,16 @@ class Connections:
     """One process's connections. Counts in `words`, its tally; `board` is shared with every other generator.
 
     `tls` is between us and the descriptors of wss connections; `pending` has those that a script has yet to do
-    something with, and `on_message` tells that script what they hear.
+    something with, and `on_message` tells that script what they hear. `held` are the bytes of all unfinished messages,
+    `buffers` as many as may be; 0: no bound.
     """
 
     __slots__ = (
         "board",
+        "buffers",
         "epoll",
         "fanout",
+        "held",
         "io",
         "on_message",
         "pending",
@@ -68,6 +71,7 @@ class Connections:
         self.epoll = select.epoll()
         self.states = bytearray(1024)
         self.receivers: dict[int, frames.Receiver] = {}
+        self.held = self.buffers = 0
         self.fanout = b""
         self.ping_frame = frames.encode(frames.PING, b"wstune", mask=b"\0\0\0\0")
         self.pong_frame = frames.encode(frames.PONG, b"wstune")
@@ -87,7 +91,9 @@ class Connections:
     def forget(self, fd: int) -> None:
         """Close a connection that is over, by RST: SO_LINGER 1,0 leaves no TIME_WAIT (socket(7), tcp(7))."""
         self.states[fd] = NONE
-        self.receivers.pop(fd, None)
+        receiver = self.receivers.pop(fd, None)
+        if receiver is not None:
+            self.held -= receiver.buffered
         self.pending.pop(fd, None)
         if self.tls is not None:
             self.tls.forget(fd)
@@ -127,14 +133,20 @@ class Connections:
 
     def take(self, fd: int, data: bytes) -> None:
         """Frames that did not come as one expected whole."""
-        receiver = self.receivers.get(fd)
+        receiver, kept = self.receivers.get(fd), 0
         if receiver is None:
             receiver = self.receivers[fd] = frames.Receiver("client")
+        else:
+            kept = receiver.buffered
         try:
             messages = receiver.feed(data)
         except frames.ProtocolError:
+            self.held -= kept  # it has let go of all of it
             self.fail(t.HOLD, t.BAD_FRAME, fd)
             return
+        idle = receiver.idle
+        if kept or not idle:
+            self.held += receiver.buffered - kept
         for opcode, payload in messages:
             if opcode == frames.PONG:
                 self.ponged(fd)
@@ -148,8 +160,17 @@ class Connections:
                     self.on_message(fd, payload)
             if self.states[fd] == NONE:
                 return
-        if receiver.idle:
+        if idle:
             del self.receivers[fd]
+        elif self.held > self.buffers > 0:
+            self.crowded(fd)
+
+    def crowded(self, fd: int) -> None:
+        """There is no room for what this connection has begun to say: it is lost, or was closing and is closed."""
+        if self.states[fd] == CLOSING:
+            self.close_failed(fd)
+        else:
+            self.fail(t.HOLD, t.NO_ROOM, fd)
 
     def heard(self, opcode: int, payload: bytes) -> None:
         """A message: the fan-out's, a talker's, or somebody else's."""

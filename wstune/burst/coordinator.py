@@ -45,9 +45,10 @@ class Coordinator:
 
     `plan`: `server` {processes, backlog} or null; `target` [address, port]; `shares`; `sources`; `path`, `host`,
     `headers`; `window`, `openers`, `timeout`; `phases` [[rate, rate, count, seconds, whether at random]], `seed`;
-    `routes` and `programs` (burst.scenario.compiled makes both), `first_number`, `tls` {ca, insecure} or null; and the
-    guards `reserve_bytes`, `reserve_files`, `cgroup_levels`, `seconds`, `others_share` (of the processors' time, at
-    which others stop the opening; 0: no matter).
+    `routes` and `programs` (burst.scenario.compiled makes both), `first_number`, `tls` {ca, insecure} or null;
+    `buffers` (bytes of unfinished messages at all generators; 0: no bound); and the guards `reserve_bytes`,
+    `reserve_files`, `cgroup_levels`, `seconds`, `others_share` (of the processors' time, at which others stop the
+    opening; 0: no matter).
     """
 
     def __init__(self, plan: dict[str, Any]) -> None:

@@ -31,6 +31,7 @@ class Generator:
     ) -> None:
         self.commands = commands
         self.connections = Connections(words, board, tls)
+        self.connections.buffers = job.buffers
         self.connections.epoll.register(commands, select.EPOLLIN)
         way: type[Opening] = Opening
         if tls is not None or any(route["tunnel"] for route in job.routes):

@@ -24,12 +24,14 @@ class Job:
             `tunnel` (what a proxy is asked for; empty: none).
         first_number: of all connections of this machine's generators, counted on by `parts`.
         programs: what a session of each kind does once it is open; see burst.script.
+        buffers: bytes of unfinished messages that it keeps at the most; 0: no bound.
         window: handshakes in flight at the most. timeout: seconds for one.
         phases: for `pacing.due_times`, with `part` of `parts`; empty: as fast as it goes. seed: of chance.
         start: CLOCK_MONOTONIC of the common start, when paced.
     """
 
     __slots__ = (
+        "buffers",
         "first_number",
         "headers",
         "host",
@@ -56,6 +58,7 @@ class Job:
         self.path = b"/"
         self.headers = b""
         self.window = 256
+        self.buffers = 0
         self.timeout = 10.0
         self.first_number = 0
         self.part = 0

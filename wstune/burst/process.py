@@ -50,12 +50,16 @@ class Burst:
         self.send({"do": verb, **arguments})
         return self.wait_for(verb)
 
-    def wait_for(self, name: str) -> Event:
-        """The next event of that name; progress is reported on the way. Raises OSError for an `error` event."""
+    def wait_for(self, name: str, seconds: float | None = None) -> Event:
+        """The next event of that name; progress is reported on the way. Raises OSError for an `error` event.
+
+        Raises InconclusiveError at the end of the stream, and after so many seconds.
+        """
+        until = None if seconds is None else time.monotonic() + seconds
         while True:
-            event = self.next_event(None)
+            event = self.next_event(None if until is None else max(0.0, until - time.monotonic()))
             if event is None:
-                continue
+                raise InconclusiveError(f"the burst's coordinator did not answer within {seconds:.0f} s")
             if event["event"] == name:
                 return event
             self._take(event)

@@ -166,6 +166,8 @@ class Tree:
         job.headers = plan.get("headers", "").encode()
         if plan.get("host"):
             job.host = plan["host"].encode()
+        if plan.get("buffers"):
+            job.buffers = max(1, plan["buffers"] // self.generators)
         job.window, job.timeout = plan["window"], plan["timeout"]
         job.part, job.parts, job.start = index, self.generators, start
         job.phases = [tuple(phase) for phase in plan.get("phases", ())]

@@ -22,9 +22,20 @@ def hosts_of(text: str | None) -> tuple[str, ...]:
     found = tuple(part.strip() for part in text.split(","))
     if not all(found) or len(set(found)) < len(found):
         raise UsageError(f"--hosts {text}: expected machines, each once", "--hosts gen1,user@gen2,gen3:2222")
-    if bad := next((name for name in found if name.startswith("-") or any(letter.isspace() for letter in name)), ""):
-        raise UsageError(f"--hosts: {bad!r} is no machine", "--hosts gen1,user@gen2,gen3:2222")
+    for name in found:
+        machine_of(name, "--hosts")
     return found
+
+
+def machine_of(name: str, option: str) -> str:
+    """One machine, `[user@]host[:port]`. Raises UsageError that names the option."""
+    from wstune.burst.cluster_ssh import login
+
+    try:
+        login(name)
+    except UsageError as error:
+        raise UsageError(f"{option}: {error}", f"{option} gen1, user@gen2 or gen3:2222") from None
+    return name
 
 
 def where_of(
@@ -53,7 +64,7 @@ def where_of(
         local=local,
         hosts=hosts_of(hosts),
         address="" if local or cluster is None else cluster,
-        server=server,
+        server=machine_of(server, "--serve-on") if hosts is not None and server else server,
         certificate=certificate,
         insecure=insecure,
         python=python,

@@ -112,8 +112,12 @@ def verify(
         str, typer.Option(metavar="HOW", help="rst, or graceful; a server elsewhere is closed gracefully.")
     ] = "",
     time_limit: Annotated[
-        float, typer.Option(parser=read.time_limit, metavar="TIME", help="When to stop opening at the latest.")
+        float, typer.Option(parser=read.time_limit, metavar="TIME", help="When to have opened them at the latest.")
     ] = "1h",  # type: ignore[assignment]
+    buffers: Annotated[
+        int,
+        typer.Option(parser=read.buffers, metavar="SIZE", help="What is kept of unfinished messages; 0: no bound."),
+    ] = "128M",  # type: ignore[assignment]
     force: Annotated[bool, typer.Option("--force", help="Open even what the budget says does not fit.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on the terminal.")] = False,
     verbose: Annotated[
@@ -174,6 +178,7 @@ def verify(
         close=close,
         headers=headers.of_request(header),
         time_limit=time_limit,
+        buffers=buffers,
     )
     if rate is None and not aim.here and not (script and script.phases):
         rate = there.FOREIGN_RATE

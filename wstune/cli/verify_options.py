@@ -94,6 +94,17 @@ def message_size(text: str) -> int:
     return value
 
 
+def buffers(text: str) -> int:
+    """--buffers: bytes."""
+    try:
+        value = parse_size(text)
+    except ValueError as error:
+        raise UsageError(f"--buffers: {error}", "--buffers 128M") from None
+    if value > 2**40:
+        raise UsageError(f"--buffers {text}: expected at most 1024G", "--buffers 128M")
+    return value
+
+
 def phases(text: str | None, connections: int) -> tuple[tuple[float, float, int], ...]:
     """--rate, for that many connections."""
     if text is None:

@@ -131,6 +131,11 @@ WALLS: dict[str, WallKind] = {
         "try again on a quiet host, or --force",
         share=inf,
     ),
+    "generator-buffers": WallKind(
+        "generator",
+        "the generators had no room for more unfinished messages",
+        "find out why the server does not finish them, or give them more: --buffers SIZE",
+    ),
     "time-limit": WallKind("host", "the time that a burst may take was over", "allow it more time", share=inf),
     "interrupted": WallKind("host", "it was interrupted", "let it run to its end", share=inf),
     "worker-lost": WallKind(
@@ -289,6 +294,7 @@ CAUSES: tuple[Cause, ...] = (
     Cause(("HTTP-429", "HTTP-502", "HTTP-503", "HTTP-504"), "server-busy", ("upgrade",), firm=False),
     Cause(("HTTP-*",), "server-not-websocket", ("upgrade",)),
     Cause(("BAD-ACCEPT", "BAD-ANSWER"), "server-wrong-answer", ("upgrade",)),
+    Cause(("NO-ROOM",), "generator-buffers"),
     Cause(("BAD-FRAME",), "server-wrong-answer"),
     Cause(("BAD-PROTOCOL",), "server-not-websocket", ("upgrade",)),
     Cause(("CERT-*",), "tls-certificate", ("tls",)),

@@ -1,0 +1,55 @@
+"""A step after the burst may fail in any way: the report is made all the same, and says what failed."""
+
+from __future__ import annotations
+
+import pytest
+
+from wstune.actions.guarded import attempt
+from wstune.actions.verify_report import Shown
+from wstune.actions.verify_target import HOST
+from wstune.burst import budget
+
+
+def shown() -> Shown:
+    room = budget.Room(cpus=2, nofile=20_000)
+    return Shown(budget.plan(100, room), room, HOST)
+
+
+def test_what_works_says_nothing() -> None:
+    """Its result is the result."""
+    found = shown()
+    assert attempt(found, "it", lambda: 5, 0) == 5
+    assert (found.remarks, found.interrupted) == ([], False)
+
+
+@pytest.mark.parametrize(
+    ("error", "remark"),
+    [
+        (OSError(5, "Input/output error"), "it: Input/output error"),
+        (ValueError("no\x1b[2J"), "it: ValueError: no\\x1b[2J"),
+        (RecursionError(), "it: RecursionError"),
+        (OverflowError("cannot convert float infinity to integer"), "it: OverflowError: cannot convert float infinity"),
+        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "bad"), "it: UnicodeDecodeError"),
+        (MemoryError(), "it: MemoryError"),
+    ],
+)
+def test_what_fails_is_a_remark(error: Exception, remark: str) -> None:
+    """In one line that steers no terminal; what was wanted is what was given for that case."""
+    found = shown()
+
+    def fails() -> int:
+        raise error
+
+    assert attempt(found, "it", fails, 7) == 7
+    assert found.remarks[0].startswith(remark)
+
+
+def test_an_interruption_ends_the_step_alone() -> None:
+    """The report says that there was one."""
+    found = shown()
+
+    def interrupted() -> int:
+        raise KeyboardInterrupt
+
+    assert attempt(found, "it", interrupted, 7) == 7
+    assert (found.remarks, found.interrupted) == (["it: interrupted"], True)
