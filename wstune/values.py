@@ -145,7 +145,7 @@ def parse_size(text: str) -> int:
 
 
 def _integers(raw: str, count: int, expected: str) -> tuple[int, ...]:
-    parts = raw.split()
+    parts = [part for part in raw.replace("\t", " ").split(" ") if part]
     if len(parts) != count or not all(_INTEGER.fullmatch(part) for part in parts):
         raise ValueError(f"got {raw[:60]!r}, expected {expected}")
     return tuple(map(int, parts))
@@ -153,7 +153,7 @@ def _integers(raw: str, count: int, expected: str) -> tuple[int, ...]:
 
 def _port_ranges(raw: str) -> tuple[int, ...]:
     numbers: list[int] = []
-    for part in filter(None, re.split(r"[,\s]+", raw)):
+    for part in filter(None, re.split(r"[, \t]+", raw)):
         low, dash, high = part.partition("-")
         if not (part.isascii() and low.isdecimal() and (high.isdecimal() if dash else True)):
             raise ValueError(f"got {raw[:60]!r}, expected ports such as 3000,8000-8010")
