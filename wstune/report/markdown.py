@@ -27,7 +27,7 @@ _MARKS = {
     Outcome.NOT_APPLICABLE: "➖",
 }
 _AMISS = (Outcome.FAIL, Outcome.UNKNOWN, Outcome.WARN)
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&!])|^([-+=]|\d{1,9}(?=[.)]))")
 
 
 def check(report: CheckReport, head: Head, look: Look) -> str:
@@ -57,16 +57,22 @@ def verify(report: VerifyReport, head: Head, look: Look) -> str:
     lines += _table(("", "figure"), _figures(report))
     if report.wall is not None:
         wall = report.wall
-        lines += [f"**Wall: `{wall.name}`** ({wall.side}). {_plain(wall.evidence)}. Fix: {_plain(wall.fix)}.", ""]
+        lines += [
+            f"**Wall: {_code(wall.name)}** ({_plain(wall.side)}). {_plain(wall.evidence)}. Fix: {_plain(wall.fix)}.",
+            "",
+        ]
     if report.errors:
-        rows = [(e.phase, f"`{e.errno}`", f"{e.count:,}", e.side, f"`{e.limit}`", _plain(e.fix)) for e in report.errors]
+        rows = [
+            (_plain(e.phase), _code(e.errno), f"{e.count:,}", _plain(e.side), _code(e.limit), _plain(e.fix))
+            for e in report.errors
+        ]
         lines += _table(("phase", "error", "times", "side", "limit", "fix"), rows)
     latencies = [row for name, numbers in _latencies(report) for row in _percentiles(name, numbers)]
     if latencies:
         titles = ("milliseconds", "p50", "p90", "p99", "p99.9", "max", "count")
         lines += _fold("Latencies", _table(titles, latencies))
     if report.counters:
-        moved = [(f"`{name}`", f"{change:+,}") for name, change in sorted(report.counters.items())]
+        moved = [(_code(name), f"{change:+,}") for name, change in sorted(report.counters.items())]
         lines += _fold("Kernel counters that moved", _table(("counter", "growth"), moved))
     return _text(lines, head)
 
@@ -97,7 +103,7 @@ def _capacity(capacity: Capacity) -> list[tuple[str, ...]]:
         return [(capacity.role.value, "no limit that could be read binds", "")]
     about = "about " if bottleneck.confidence is Confidence.ESTIMATE else ""
     each = " a process" if bottleneck.per_process else " a source address" if bottleneck.per_source else ""
-    return [(capacity.role.value, f"{about}{count(bottleneck.connections)}{each}", f"`{bottleneck.name}`")]
+    return [(capacity.role.value, f"{about}{count(bottleneck.connections)}{each}", _code(bottleneck.name))]
 
 
 def _figures(report: VerifyReport) -> list[tuple[str, str]]:
@@ -159,14 +165,20 @@ def _fold(title: str, body: list[str]) -> list[str]:
 
 def _plain(text: str) -> str:
     """On one line, meaning itself."""
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    return _SPECIAL.sub(_escaped, " ".join(text.split()))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    """A number at the beginning is one of a list by the point after it."""
+    return f"\\{found[0]}" if not found[0][0].isdigit() else f"&#{ord(found[0][0])};{found[0][1:]}"
 
 
 def _code(text: str) -> str:
-    """A span of code within a cell: a bar would end the cell."""
+    """A span of code within a cell: a bar would end the cell, and as many ticks as it begins with the span."""
     text = " ".join(text.split()).replace("|", r"\|")
-    ticks = "``" if "`" in text else "`"
-    return f"{ticks}{text}{ticks}"
+    ticks = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    pad = " " if text[:1] == "`" or text[-1:] == "`" else ""
+    return f"{ticks}{pad}{text}{pad}{ticks}" if text else ""
 
 
 def _text(lines: list[str], head: Head) -> str:
