@@ -5,9 +5,7 @@ The catalogue's grammars let none of what is refused here come so far; a writer 
 
 from __future__ import annotations
 
-import json
 import re
-import shlex
 
 from wstune.errors import UsageError
 from wstune.printable import printable
@@ -41,6 +39,8 @@ def word(text: str, language: str) -> str:
 
 def shell(text: str) -> str:
     """A word of sh(1), on one line."""
+    import shlex
+
     return shlex.quote(line(text, "a shell script"))
 
 
@@ -53,6 +53,8 @@ def tuned(text: str) -> str:
 
 def yaml(text: str) -> str:
     """A double-quoted scalar of YAML (1.2 §7.3.1), which has JSON's escapes and more: `1` stays a text."""
+    import json  # only for exports
+
     if _SURROGATE.search(text):
         raise _cannot(text, "YAML")
     return _NOT_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text, ensure_ascii=False))

@@ -27,7 +27,7 @@ Document = dict[str, Any]
 
 
 def dumps(document: Document) -> str:
-    """The text of a document: indented, not sorted, ending in a newline; non-ASCII as it is, control characters escaped."""
+    """The text of a document: indented, not sorted, ending in a newline; non-ASCII as it is, controls escaped."""
     text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
     return _UNSHOWN.sub(lambda found: json.dumps(found[0])[1:-1], text) + "\n"
 

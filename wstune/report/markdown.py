@@ -27,7 +27,9 @@ _MARKS = {
     Outcome.NOT_APPLICABLE: "➖",
 }
 _AMISS = (Outcome.FAIL, Outcome.UNKNOWN, Outcome.WARN)
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&!])|^([-+=]|\d{1,9}(?=[.)]))")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&!])")
+_BEGINS = re.compile(r"([-+=]|\d{1,9}(?=[.)]))")
+"""What at the beginning of a line makes it a list, or a heading of the one before."""
 
 
 def check(report: CheckReport, head: Head, look: Look) -> str:
@@ -79,9 +81,9 @@ def verify(report: VerifyReport, head: Head, look: Look) -> str:
 
 def _title(verdict: str, sentences: Sequence[str], about: str) -> list[str]:
     *remarks, last = sentences or (verdict,)
-    lines = [f"## {_MARKS.get(verdict, '❔')} wstune: {_plain(last)}", "", _plain(about), ""]
+    lines = [f"## {_MARKS.get(verdict, '❔')} wstune: {_plain(last)}", "", _line(about), ""]
     for remark in remarks:
-        lines += [f"> {_plain(remark)}", ""]
+        lines += [f"> {_line(remark)}", ""]
     return lines
 
 
@@ -165,12 +167,17 @@ def _fold(title: str, body: list[str]) -> list[str]:
 
 def _plain(text: str) -> str:
     """On one line, meaning itself."""
-    return _SPECIAL.sub(_escaped, " ".join(text.split()))
+    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
 
 
-def _escaped(found: re.Match[str]) -> str:
-    """A number at the beginning is one of a list by the point after it."""
-    return f"\\{found[0]}" if not found[0][0].isdigit() else f"&#{ord(found[0][0])};{found[0][1:]}"
+def _line(text: str) -> str:
+    """As `_plain`, at the beginning of a line; a number there is one of a list by the point after it."""
+    text = _plain(text)
+    found = _BEGINS.match(text)
+    if found is None:
+        return text
+    first = found[0]
+    return (f"&#{ord(first[0])};" if first.isdigit() else f"\\{first[0]}") + text[1:]
 
 
 def _code(text: str) -> str:
