@@ -14,7 +14,8 @@ _NOT_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 """YAML 1.2 §5.1: what is to be escaped, beside what JSON escapes; what breaks a line for readers of 1.1."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@\\:-]*")
+_WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@:-]*")
+_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.@\\:-]*[A-Za-z0-9_.@:-])?")
 _TUNED = re.compile(r"[A-Za-z0-9_.,:+/() -]*")
 
 
@@ -25,14 +26,28 @@ def line(text: str, language: str) -> str:
     return text
 
 
+def printed(text: str, language: str) -> str:
+    """A text without control characters. Raises UsageError for another."""
+    if printable(text) != text:
+        raise _cannot(text, language)
+    return text
+
+
 def sysctl(text: str) -> str:
     """A value of sysctl.d(5), which has no quotes: all up to the end of the line, without blanks around it."""
     return line(text, "a sysctl file")
 
 
 def word(text: str, language: str) -> str:
-    """A name or number in limits.conf(5) and in a unit, where blanks, `#`, `%`, quotes and wildcards mean more."""
+    """A number, or a key, in limits.conf(5) and in a unit: blanks, `#`, `%`, quotes and wildcards mean more."""
     if not _WORD.fullmatch(text):
+        raise _cannot(text, language)
+    return text
+
+
+def name(text: str, language: str) -> str:
+    r"""The name of a user or a unit, which may have a backslash (`a\x2db`), though not at its end."""
+    if not _NAME.fullmatch(text):
         raise _cannot(text, language)
     return text
 

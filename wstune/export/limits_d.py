@@ -34,7 +34,7 @@ def text(export: Export) -> str:
 def entries(export: Export) -> list[str]:
     """The settings; numbers, for `unlimited` is refused by setrlimit() for files."""
     lines = []
-    user = quoting.word(export.user, "limits.conf")
+    user = quoting.name(export.user, "limits.conf")
     if export.files:
         soft, hard = export.files
         lines += [f"{user} soft nofile {soft}", f"{user} hard nofile {hard}"]

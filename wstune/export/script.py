@@ -79,7 +79,7 @@ def _files(export: Export) -> list[str]:
         reload = f"systemctl daemon-reload && systemctl restart {export.unit}"
         found += ["", *commented([f"Limits of the service, in force after: {reload}"])]
         found += _file(
-            systemd.WHERE.format(unit=quoting.word(export.unit, "a shell script")),
+            systemd.WHERE.format(unit=quoting.name(export.unit, "a shell script")),
             ["[Service]", *systemd.entries(export)],
         )
     return found

@@ -67,7 +67,7 @@ def render(style: str, entries: Sequence[Entry], machine: Machine) -> str:
             lines = [line for entry in entries for line in _sysctl_lines(entry)]
         case "limits":
             lines = [
-                f"{quoting.word(user, 'limits.conf')} {kind} nofile {number}"
+                f"{quoting.name(user, 'limits.conf')} {kind} nofile {number}"
                 for user, value, _ in entries
                 for kind, number in _soft_hard(value)
             ]
