@@ -18,6 +18,7 @@ LAYERS = (
     (
         "errors",
         "printable",
+        "quoting",
         "values",
         "urls",
         "service",

@@ -12,6 +12,7 @@ from wstune.cli import options
 from wstune.cli.output import check_writable, print_error, wants_color, write_outcome, write_report
 from wstune.cli.reporting import command_line
 from wstune.model import Role
+from wstune.printable import printable_report
 
 if TYPE_CHECKING:
     from wstune.actions.apply import ApplyOptions, Prepared
@@ -186,7 +187,7 @@ class _Shown:
         if self._format is not options.Format.TERMINAL or self._output is not None:
             from wstune.report.terminal_plan import plan_text
 
-            sys.stderr.write(plan_text(self._prepared.plan, color=wants_color(sys.stderr)))
+            sys.stderr.write(printable_report(plan_text(self._prepared.plan, color=wants_color(sys.stderr))))
 
     def finish(
         self,

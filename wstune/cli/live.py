@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from wstune.printable import printable
+
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
@@ -66,7 +68,7 @@ def progress_line(quiet: bool, verbose: bool = False) -> Iterator[Callable[[Prog
         auto_refresh=False,  # no thread: this process forks
     )
     task = bars.add_task("start", figures="", curve="")
-    curve, log = Curve(), _Log(lambda line: console.print(line, markup=False, highlight=False))
+    curve, log = Curve(), _Log(lambda line: console.print(printable(line), markup=False, highlight=False))
     rows: dict[str, tuple[TaskID, Curve]] = {}
 
     def show(progress: Progress) -> None:
@@ -81,7 +83,7 @@ def _show(bars: Bars, task: TaskID, curve: Curve, log: _Log | None, progress: Pr
     if log is not None:
         log.show(progress)
     elif progress.note:
-        bars.console.print(progress.note, markup=False, highlight=False)
+        bars.console.print(printable(progress.note), markup=False, highlight=False)
     curve.add(progress.open)
     bars.update(
         task,

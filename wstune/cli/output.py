@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from wstune.errors import UsageError
-from wstune.printable import printable
+from wstune.printable import printable, printable_report
 
 _RED, _CYAN, _OFF = "\x1b[31m", "\x1b[36m", "\x1b[0m"
 
@@ -32,11 +32,13 @@ def print_error(message: str, tip: str = "") -> None:
         pass  # nobody listens; the exit code still tells
 
 
-def write_report(text: str, file: str | None) -> None:
+def write_report(text: str, file: str | None, *, verbatim: bool = False) -> None:
     """Write a report to stdout, or whole or not at all to a file. Raises UsageError when the file cannot be written.
 
+    Control characters are spelled out, unless the text is `verbatim`: a document in which they stand for themselves.
     A reader of stdout that goes away early (`wstune check | head -1`) changes no verdict.
     """
+    text = text if verbatim else printable_report(text)
     if not text.endswith("\n"):
         text += "\n"
     if file is None:

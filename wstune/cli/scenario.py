@@ -51,7 +51,7 @@ def import_(
     scenario, notes = tsung.convert(data, file)
     server = scenario.servers[0]
     run = f"wstune verify {server} --scenario {output or 'FILE'}"
-    write_report(to_toml(scenario, (f"From {file}, by wstune scenario import.", run, *notes)), output)
+    write_report(to_toml(scenario, (f"From {file}, by wstune scenario import.", run, *notes)), output, verbatim=True)
     for note in notes:
         sys.stderr.write(f"{note}\n")
     users = scenario.connections
@@ -99,7 +99,9 @@ def export(
     many = connections or scenario.connections
     if many is None:
         raise UsageError(f"{file} leaves open how many connections come", "say it: -n N")
-    write_report(to_tsung(scenario, tuple(servers), connections=many, clients=tuple(client or ())), output)
+    write_report(
+        to_tsung(scenario, tuple(servers), connections=many, clients=tuple(client or ())), output, verbatim=True
+    )
     return 0
 
 

@@ -18,6 +18,7 @@ from wstune.cli.live import progress_line
 from wstune.cli.output import check_writable, print_error
 from wstune.cli.reporting import command_line, deliver_verify, errors_for, now
 from wstune.errors import UsageError, WstuneError
+from wstune.printable import printable_report
 from wstune.report.formats import FORMATS, ReportFormat
 
 if TYPE_CHECKING:
@@ -247,7 +248,7 @@ def _agree(yes: bool) -> Callable[[Prepared], None]:
     from wstune.report.terminal_plan import plan_text
 
     def agree(prepared: Prepared) -> None:
-        sys.stderr.write(plan_text(prepared.plan, color=wants_color(sys.stderr)))
+        sys.stderr.write(printable_report(plan_text(prepared.plan, color=wants_color(sys.stderr))))
         if not yes:
             ask()
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from wstune import quoting
 from wstune.export import script
 from wstune.export.wishes import Export
 from wstune.export.words import cannot, commented, elsewhere, head
-from wstune.export.yaml_text import block, scalar
+from wstune.export.yaml_text import block
 from wstune.report.words import counted
 
 _TASKS = """\
@@ -46,7 +47,7 @@ def text(export: Export) -> str:
             ]
         ),
         "---",
-        f"- name: {scalar(f'Ready for {target}')}",
+        f"- name: {quoting.yaml(f'Ready for {target}')}",
         "  hosts: all",
         "  become: true",
         "  gather_facts: false",

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
-
+from wstune import quoting
 from wstune.export.wishes import Export, Wish
 from wstune.export.words import cannot, commented, elsewhere, head, left_out, said
-from wstune.export.yaml_text import scalar
 
 HOST = "the host of the container (format script there)"
 
@@ -50,7 +48,7 @@ def text(export: Export) -> str:
         lines.append("    sysctls:")
         for wish in live:
             lines += [f"      {line}" for line in commented(said(wish))]
-            lines.append(f"      {wish.tunable.name}: {scalar(str(wish.value))}")
+            lines.append(f"      {wish.tunable.name}: {quoting.compose(quoting.sysctl(str(wish.value)))}")
     return "\n".join(lines) + "\n"
 
 
@@ -59,7 +57,7 @@ def _run(export: Export, chosen: list[Wish]) -> list[str]:
     flags = [f"--ulimit nofile={export.files[0]}:{export.files[1]}"] if export.files else []
     for each in chosen:
         if not each.lowers:
-            flags.append(f"--sysctl {shlex.quote(f'{each.tunable.name}={each.value}')}")
+            flags.append(f"--sysctl {quoting.shell(f'{each.tunable.name}={each.value}')}")
     return ["docker run \\", *(f"  {flag} \\" for flag in flags), "  IMAGE"]
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from wstune import quoting
 from wstune.export import script
 from wstune.export.wishes import Export, Wish
 from wstune.export.words import cannot, commented, elsewhere, head, left_out, said
-from wstune.export.yaml_text import block, scalar
+from wstune.export.yaml_text import block
 
 SAFE = {
     "net.ipv4.ip_local_port_range": "1.18",
@@ -136,7 +137,7 @@ def _allow_list(unsafe: list[Wish]) -> list[str]:
 
 
 def _sysctl(wish: Wish) -> str:
-    return f"{{name: {wish.tunable.name}, value: {scalar(str(wish.value))}}}"
+    return f"{{name: {wish.tunable.name}, value: {quoting.yaml(quoting.sysctl(str(wish.value)))}}}"
 
 
 def _files(export: Export) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wstune import quoting
 from wstune.export.wishes import Export
 from wstune.export.words import cannot, commented, elsewhere, head
 
@@ -33,10 +34,11 @@ def text(export: Export) -> str:
 def entries(export: Export) -> list[str]:
     """The settings; numbers, for `unlimited` is refused by setrlimit() for files."""
     lines = []
+    user = quoting.name(export.user, "limits.conf")
     if export.files:
         soft, hard = export.files
-        lines += [f"{export.user} soft nofile {soft}", f"{export.user} hard nofile {hard}"]
+        lines += [f"{user} soft nofile {soft}", f"{user} hard nofile {hard}"]
     processes = export.wish("nproc")
     if processes is not None and processes.value is not None:
-        lines.append(f"{export.user} - nproc {processes.value}")
+        lines.append(f"{user} - nproc {processes.value}")
     return lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wstune import quoting
 from wstune.export import limits_d, systemd
 from wstune.export.script_functions import FUNCTIONS
 from wstune.export.wishes import Export, Wish
@@ -57,14 +58,16 @@ def _want(wish: Wish, requirement: Requirement) -> str:
     guard = ""
     if requirement.operator in (Operator.EQUALS, Operator.AT_MOST) and wish.tunable.unit not in UNORDERED:
         guard = {Kind.INTEGER: " lower", Kind.TRIPLE: " lower", Kind.RANGE: " narrow"}.get(wish.tunable.kind, "")
-    return f"want {requirement.severity.value} {name} {_NAMES[requirement.operator]} '{_need(requirement)}'{guard}"
+    return f"want {requirement.severity.value} {name} {_NAMES[requirement.operator]} {_need(requirement)}{guard}"
 
 
 def _need(requirement: Requirement) -> str:
-    """As the functions of the script take it."""
+    """As the functions of the script take it: always in quotes."""
     if any(number is None for number in requirement.fields):
-        return " ".join("*" if number is None else str(number) for number in requirement.fields)
-    return "|".join(map(str, requirement.operands))
+        return f"'{' '.join('*' if number is None else str(number) for number in requirement.fields)}'"
+    need = "|".join(quoting.sysctl(str(each)) for each in requirement.operands)  # it goes into such a file in the end
+    quoted = quoting.shell(need)
+    return quoted if quoted.startswith("'") else f"'{quoted}'"
 
 
 def _files(export: Export) -> list[str]:
@@ -75,7 +78,10 @@ def _files(export: Export) -> list[str]:
     if export.unit != "UNIT.service" and systemd.entries(export):
         reload = f"systemctl daemon-reload && systemctl restart {export.unit}"
         found += ["", *commented([f"Limits of the service, in force after: {reload}"])]
-        found += _file(systemd.WHERE.format(unit=export.unit), ["[Service]", *systemd.entries(export)])
+        found += _file(
+            systemd.WHERE.format(unit=quoting.name(export.unit, "a shell script")),
+            ["[Service]", *systemd.entries(export)],
+        )
     return found
 
 

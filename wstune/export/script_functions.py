@@ -11,11 +11,14 @@ FILE=$ETC/sysctl.d/99-wstune-export.conf
 dry=
 failed=0
 
+# echo of some shells takes backslashes for more than they are.
+say() { printf '%s\n' "$*"; }
+
 case ${1-} in
 '') ;;
 --dry-run) dry=1 ;;
 *)
-	echo "usage: $0 [--dry-run]   (PROC_SYS, ETC and ALLOW_LOWER=1 come from the environment)" >&2
+	say "usage: $0 [--dry-run]   (PROC_SYS, ETC and ALLOW_LOWER=1 come from the environment)" >&2
 	exit 2
 	;;
 esac
@@ -55,7 +58,7 @@ in_order() {
 		[ "$2" -le "$3" ] || set -- "$1" "$3" "$3"
 		[ "$1" -le "$2" ] || set -- "$2" "$2" "$3"
 	fi
-	echo "$*"
+	say "$*"
 }
 
 # covers HAVE NEED: the range that holds both.
@@ -63,14 +66,14 @@ covers() {
 	set -- $1 $2
 	[ "$1" -le "$3" ] || set -- "$3" "$2" "$3" "$4"
 	[ "$2" -ge "$4" ] || set -- "$1" "$4" "$3" "$4"
-	echo "$1 $2"
+	say "$1 $2"
 }
 
 # one_of HAVE A|B: what is there if it will do, else the first that will.
 one_of() {
 	case "|$2|" in
-	*"|$1|"*) echo "$1" ;;
-	*) echo "${2%%|*}" ;;
+	*"|$1|"*) say "$1" ;;
+	*) say "${2%%|*}" ;;
 	esac
 }
 
@@ -112,9 +115,9 @@ read_key() { tr -s '\t\n' '  ' <"$1" 2>/dev/null | sed 's/ *$//'; }
 # want SEVERITY KEY OPERATOR NEED [lower|narrow]: look, and write only what is worse; then look again.
 want() {
 	severity=$1 key=$2 operator=$3 need=$4 guard=${5-}
-	path=$PROC_SYS/$(echo "$key" | tr . /)
+	path=$PROC_SYS/$(say "$key" | tr . /)
 	if [ ! -e "$path" ]; then
-		echo "absent   $key: not here, so not set"
+		say "absent   $key: not here, so not set"
 		return
 	fi
 	old=$(read_key "$path")
@@ -124,15 +127,15 @@ want() {
 	fi
 	new=$("$operator" "$old" "$need")
 	if [ "$old" = "$new" ]; then
-		echo "ok       $key = $old"
+		say "ok       $key = $old"
 		return
 	fi
 	if [ -n "$guard" ] && [ -z "$ALLOW_LOWER" ] && "$guard" "$old" "$new"; then
-		echo "kept     $key = $old: '$new' would $guard it (ALLOW_LOWER=1 permits that)"
+		say "kept     $key = $old: '$new' would $guard it (ALLOW_LOWER=1 permits that)"
 		return
 	fi
 	if [ -n "$dry" ]; then
-		echo "would    $key = $new (is $old)"
+		say "would    $key = $new (is $old)"
 		return
 	fi
 	if ! { printf '%s\n' "$new" >"$path"; } 2>/dev/null; then
@@ -147,12 +150,12 @@ want() {
 		fail "$key: wrote '$new', reads '$now'"
 		return
 	fi
-	echo "changed  $key = $now (was $old)"
+	say "changed  $key = $now (was $old)"
 	keep "$key" "$now"
 }
 
 fail() {
-	echo "FAILED   $1" >&2
+	say "FAILED   $1" >&2
 	[ "$severity" = error ] && failed=1
 }
 
@@ -170,8 +173,8 @@ lines() {
 		echo '# Written by a script that wstune exported: what it had to change.'
 	fi
 	case $1 in
-	net.netfilter.*) echo "-$1 = $2" ;;
-	*) echo "$1 = $2" ;;
+	net.netfilter.*) say "-$1 = $2" ;;
+	*) say "$1 = $2" ;;
 	esac
 }
 
@@ -179,11 +182,11 @@ lines() {
 install_file() {
 	text=$(cat)
 	if [ -e "$1" ] && [ "$text" = "$(cat "$1")" ]; then
-		echo "ok       $1"
+		say "ok       $1"
 	elif [ -n "$dry" ]; then
-		echo "would    write $1"
+		say "would    write $1"
 	elif mkdir -p "${1%/*}" && printf '%s\n' "$text" >"$1.new" && mv "$1.new" "$1"; then
-		echo "changed  $1"
+		say "changed  $1"
 	else
 		severity=error
 		fail "$1 cannot be written"

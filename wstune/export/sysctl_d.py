@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wstune import quoting
 from wstune.export.wishes import Export, Wish, quoted_key
 from wstune.export.words import STATIC, cannot, commented, elsewhere, head, left_out, said
 
@@ -31,5 +32,5 @@ def text(export: Export) -> str:
 
 def entry(wish: Wish) -> list[str]:
     """An empty line, the reason, and the setting."""
-    setting = f"{quoted_key(wish)} = {wish.value}"
+    setting = f"{quoted_key(wish)} = {quoting.sysctl(str(wish.value))}"
     return ["", *commented(said(wish)), f"# {setting}" if wish.lowers else setting]

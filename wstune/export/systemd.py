@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wstune import quoting
 from wstune.export.limits_d import NOTHING
 from wstune.export.wishes import Export, Wish
 from wstune.export.words import cannot, commented, elsewhere, head
@@ -47,4 +48,4 @@ def _limit(wish: Wish | None, name: str) -> list[str]:
         return []
     if wish.value is None:
         return commented([f"{name}= is enough as it is (needs {wish.words})."])
-    return [f"{name}={wish.value}"]
+    return [f"{name}={quoting.word(str(wish.value), 'a unit')}"]

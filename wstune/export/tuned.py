@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wstune import quoting
 from wstune.export.wishes import Export, Wish
 from wstune.export.words import cannot, commented, elsewhere, head, said
 from wstune.model import Operator
@@ -30,7 +31,7 @@ def text(export: Export) -> str:
         ]
     )
     about = f"{counted(export.connections, 'connection')} as {role_text(export.role)} ({export.profile.name})"
-    lines += ["", "[main]", f"summary=Ready for {about}", "", "[sysctl]"]
+    lines += ["", "[main]", f"summary={quoting.tuned(f'Ready for {about}')}", "", "[sysctl]"]
     for wish in wishes:
         line = _line(wish)
         if line:
@@ -44,5 +45,5 @@ def _line(wish: Wish) -> str:
         return f"{wish.tunable.name}=>{requirement.operands[0]}"
     if wish.value is None:
         return ""
-    value = str(wish.value)
+    value = quoting.tuned(str(wish.value))
     return f'{wish.tunable.name}="{value}"' if " " in value else f"{wish.tunable.name}={value}"

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from wstune.export.wishes import Export, Wish
 from wstune.model import Store
+from wstune.printable import printable
 from wstune.report.words import counted, role_text, size, value_text
 
 WIDTH = 100
@@ -18,7 +19,7 @@ def commented(sentences: Iterable[str], mark: str = "#") -> list[str]:
     lines: list[str] = []
     for sentence in sentences:
         indent = "    " if sentence.startswith(" ") else ""
-        wrapped = textwrap.wrap(sentence, WIDTH, subsequent_indent=indent, break_on_hyphens=False)
+        wrapped = textwrap.wrap(printable(sentence), WIDTH, subsequent_indent=indent, break_on_hyphens=False)
         lines += [f"{mark} {line}" for line in wrapped] or [mark]
     return lines
 

@@ -1,15 +1,13 @@
-"""The little of YAML that the exports write: scalars that no reader takes for another type, and literal blocks."""
+"""The block scalars of YAML that the exports write."""
 
 from __future__ import annotations
 
-import json
-
-
-def scalar(text: str) -> str:
-    """A text, quoted as JSON does it, which is YAML: `1` stays a text, and a colon means nothing."""
-    return json.dumps(text, ensure_ascii=False)
+from wstune import quoting
 
 
 def block(text: str, indent: int) -> list[str]:
-    """The lines of a literal block that holds the text, to follow `|`."""
-    return [f"{' ' * indent}{line}" if line else "" for line in text.removesuffix("\n").split("\n")]
+    """The lines of a literal block that holds the text, to follow `|`. Raises UsageError for what none can hold."""
+    lines = text.removesuffix("\n").split("\n")
+    for line in lines:
+        quoting.printed(line.replace("\t", " "), "YAML")
+    return [f"{' ' * indent}{line}" if line else "" for line in lines]

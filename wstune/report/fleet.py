@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from wstune.report.head import Head
+from wstune.report.shown import shown
 from wstune.report.words import BOLD, GREEN, RED, YELLOW, paint, wrapped
 
 _COLORS = {"ready": GREEN, "not-ready": RED}
@@ -28,6 +29,7 @@ class Row(Protocol):
 
 def fleet_text(rows: Sequence[Row], verdict: str, *, color: bool, width: int = 100) -> str:
     """The table: a line for each machine, below it what is wrong and how to put it right."""
+    rows = shown(tuple(rows))
     wide = max(7, *(len(row.name) for row in rows))
     lines = [paint(f"{'machine':<{wide}}  {'verdict':<13}{'holds':>12}  by", BOLD, color)]
     for row in rows:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, cast
 
+from wstune.report.shown import shown
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
@@ -79,12 +81,12 @@ FORMATS: dict[ReportFormat, Row] = {
 
 def write_check(format_: ReportFormat, report: CheckReport, head: Head, look: Look) -> str:
     """The text of a report of check."""
-    return cast("Check", _module(format_).check)(report, head, look)
+    return cast("Check", _module(format_).check)(shown(report), shown(head), shown(look))
 
 
 def write_verify(format_: ReportFormat, report: VerifyReport, head: Head, look: Look) -> str:
     """The text of a report of verify."""
-    return cast("Verify", _module(format_).verify)(report, head, look)
+    return cast("Verify", _module(format_).verify)(shown(report), shown(head), shown(look))
 
 
 def exit_code(format_: ReportFormat, report: CheckReport | VerifyReport, usual: int) -> int:

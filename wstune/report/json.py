@@ -7,10 +7,12 @@ for "no limit", since LONG_MAX does not survive as a number in every reader.
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from wstune import __version__
 from wstune.model import Capacity, CapacityLimit, CheckReport, Finding, HostFacts, Persisted, Reading, Requirement
+from wstune.printable import CONTROLS
 from wstune.report.head import Head as Head
 from wstune.service import Limits
 from wstune.values import UNLIMITED, Kind, Value
@@ -18,13 +20,16 @@ from wstune.values import UNLIMITED, Kind, Value
 SCHEMA = 1
 """Raised when a reader of an older number could misread the document; a new key does not raise it."""
 
+_UNSHOWN = re.compile(f"(?!\n)[{CONTROLS}]")
+"""What JSON lets stand as it is, and a terminal does not."""
+
 Document = dict[str, Any]
 
 
 def dumps(document: Document) -> str:
-    """The text of a document: indented, not sorted, non-ASCII as it is, ending in a newline."""
-
-    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    """The text of a document: indented, not sorted, ending in a newline; non-ASCII as it is, controls escaped."""
+    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+    return _UNSHOWN.sub(lambda found: json.dumps(found[0])[1:-1], text) + "\n"
 
 
 def head_document(head: Head) -> Document:

@@ -27,7 +27,9 @@ _MARKS = {
     Outcome.NOT_APPLICABLE: "➖",
 }
 _AMISS = (Outcome.FAIL, Outcome.UNKNOWN, Outcome.WARN)
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&!])")
+_BEGINS = re.compile(r"([-+=]|\d{1,9}(?=[.)]))")
+"""What at the beginning of a line makes it a list, or a heading of the one before."""
 
 
 def check(report: CheckReport, head: Head, look: Look) -> str:
@@ -57,25 +59,31 @@ def verify(report: VerifyReport, head: Head, look: Look) -> str:
     lines += _table(("", "figure"), _figures(report))
     if report.wall is not None:
         wall = report.wall
-        lines += [f"**Wall: `{wall.name}`** ({wall.side}). {_plain(wall.evidence)}. Fix: {_plain(wall.fix)}.", ""]
+        lines += [
+            f"**Wall: {_code(wall.name)}** ({_plain(wall.side)}). {_plain(wall.evidence)}. Fix: {_plain(wall.fix)}.",
+            "",
+        ]
     if report.errors:
-        rows = [(e.phase, f"`{e.errno}`", f"{e.count:,}", e.side, f"`{e.limit}`", _plain(e.fix)) for e in report.errors]
+        rows = [
+            (_plain(e.phase), _code(e.errno), f"{e.count:,}", _plain(e.side), _code(e.limit), _plain(e.fix))
+            for e in report.errors
+        ]
         lines += _table(("phase", "error", "times", "side", "limit", "fix"), rows)
     latencies = [row for name, numbers in _latencies(report) for row in _percentiles(name, numbers)]
     if latencies:
         titles = ("milliseconds", "p50", "p90", "p99", "p99.9", "max", "count")
         lines += _fold("Latencies", _table(titles, latencies))
     if report.counters:
-        moved = [(f"`{name}`", f"{change:+,}") for name, change in sorted(report.counters.items())]
+        moved = [(_code(name), f"{change:+,}") for name, change in sorted(report.counters.items())]
         lines += _fold("Kernel counters that moved", _table(("counter", "growth"), moved))
     return _text(lines, head)
 
 
 def _title(verdict: str, sentences: Sequence[str], about: str) -> list[str]:
     *remarks, last = sentences or (verdict,)
-    lines = [f"## {_MARKS.get(verdict, '❔')} wstune: {_plain(last)}", "", _plain(about), ""]
+    lines = [f"## {_MARKS.get(verdict, '❔')} wstune: {_plain(last)}", "", _line(about), ""]
     for remark in remarks:
-        lines += [f"> {_plain(remark)}", ""]
+        lines += [f"> {_line(remark)}", ""]
     return lines
 
 
@@ -97,7 +105,7 @@ def _capacity(capacity: Capacity) -> list[tuple[str, ...]]:
         return [(capacity.role.value, "no limit that could be read binds", "")]
     about = "about " if bottleneck.confidence is Confidence.ESTIMATE else ""
     each = " a process" if bottleneck.per_process else " a source address" if bottleneck.per_source else ""
-    return [(capacity.role.value, f"{about}{count(bottleneck.connections)}{each}", f"`{bottleneck.name}`")]
+    return [(capacity.role.value, f"{about}{count(bottleneck.connections)}{each}", _code(bottleneck.name))]
 
 
 def _figures(report: VerifyReport) -> list[tuple[str, str]]:
@@ -162,11 +170,22 @@ def _plain(text: str) -> str:
     return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
 
 
+def _line(text: str) -> str:
+    """As `_plain`, at the beginning of a line; a number there is one of a list by the point after it."""
+    text = _plain(text)
+    found = _BEGINS.match(text)
+    if found is None:
+        return text
+    first = found[0]
+    return (f"&#{ord(first[0])};" if first.isdigit() else f"\\{first[0]}") + text[1:]
+
+
 def _code(text: str) -> str:
-    """A span of code within a cell: a bar would end the cell."""
+    """A span of code within a cell: a bar would end the cell, and as many ticks as it begins with the span."""
     text = " ".join(text.split()).replace("|", r"\|")
-    ticks = "``" if "`" in text else "`"
-    return f"{ticks}{text}{ticks}"
+    ticks = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    pad = " " if text[:1] == "`" or text[-1:] == "`" else ""
+    return f"{ticks}{pad}{text}{pad}{ticks}" if text else ""
 
 
 def _text(lines: list[str], head: Head) -> str:

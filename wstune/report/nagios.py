@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wstune.model import CheckReport, Finding, Operator, Outcome, Severity
+from wstune.printable import printable
 from wstune.report.words import demand_text, reading_text
 from wstune.values import Kind
 
@@ -109,4 +110,4 @@ def _text(code: int, sentences: tuple[str, ...], data: list[str] | tuple[()], li
 
 def _clean(text: str) -> str:
     """On one line, and without the bar at which performance data begin."""
-    return " ".join(text.split()).replace("|", "/")
+    return printable(" ".join(text.split())).replace("|", "/")

@@ -22,6 +22,7 @@ from wstune.tunables import find
 from wstune.tuning import signals
 from wstune.tuning.apply_file import write_files
 from wstune.tuning.journal import Journal
+from wstune.tuning.plan_files import without
 from wstune.tuning.records import Act, ActKind, Place, Transaction, begin_line
 from wstune.tuning.steps import Fatal, Refused, go_on, intend, note_done
 from wstune.tuning.undo import Undone, take_back, undo
@@ -76,7 +77,7 @@ def apply_plan(plan: Plan, host: Host, journal: Journal, origin: Origin) -> Appl
         try:
             _write(scene, begin_line(txn), "begin")
             _live(scene, txn, plan, progress)
-            write_files(scene, txn, plan.files)
+            write_files(scene, txn, without(plan.files, {change.tunable for change, _ in progress.skipped}))
             go_on(scene)
             _write(scene, {"type": "commit", "txn": txn.id}, "commit")
         except Fatal as fatal:

@@ -12,6 +12,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from wstune import quoting
+from wstune.printable import printable
+
 Entry = tuple[str, str, str]
 """key, value, what it replaced: (`net.core.somaxconn`, `65535`, `4096`), (`alice`, `70000 70000`, ``)."""
 
@@ -55,19 +58,25 @@ def comes_with_module(key: str) -> bool:
 
 
 def render(style: str, entries: Sequence[Entry], machine: Machine) -> str:
-    """The text of a file of the given style; the same entries always give the same text."""
+    """The text of a file of the given style; the same entries always give the same text.
+
+    Raises UsageError for a key or a value that would be more than itself there.
+    """
     match style:
         case "sysctl":
             lines = [line for entry in entries for line in _sysctl_lines(entry)]
         case "limits":
             lines = [
-                f"{user} {kind} nofile {number}" for user, value, _ in entries for kind, number in _soft_hard(value)
+                f"{quoting.name(user, 'limits.conf')} {kind} nofile {number}"
+                for user, value, _ in entries
+                for kind, number in _soft_hard(value)
             ]
         case "unit":
-            lines = ["[Service]", *(f"LimitNOFILE={value.replace(' ', ':')}" for _, value, _ in entries)]
+            limits = [_soft_hard(value) for _, value, _ in entries]
+            lines = ["[Service]", *(f"LimitNOFILE={soft[1]}:{hard[1]}" for soft, hard in limits)]
         case _:
             raise ValueError(f"no style {style!r}")
-    body = "\n".join((f"# machine: kernel={machine.kernel} ram_bytes={machine.ram_bytes}", *lines)) + "\n"
+    body = "\n".join((f"# machine: kernel={printable(machine.kernel)} ram_bytes={machine.ram_bytes}", *lines)) + "\n"
     return f"{_MARK}{hashlib.sha256(body.encode()).hexdigest()}\n{body}"
 
 
@@ -97,12 +106,17 @@ def _sysctl_lines(entry: Entry) -> tuple[str, str]:
     key, value, replaced = entry
     # `-`: a key that is not there (yet) is no error to either loader (sysctl.d(5)).
     prefix = "-" if comes_with_module(key) else ""
-    return f"# replaced: {replaced}", f"{prefix}{key} = {value}"
+    key = quoting.word(key, "a sysctl file")
+    return f"# replaced: {_shown(replaced)}", f"{prefix}{key} = {quoting.sysctl(value)}"
+
+
+def _shown(text: str) -> str:
+    return "\t".join(map(printable, text.split("\t")))
 
 
 def _soft_hard(value: str) -> tuple[tuple[str, str], tuple[str, str]]:
     soft, hard = value.split()
-    return ("soft", soft), ("hard", hard)
+    return ("soft", quoting.word(soft, "limits.conf")), ("hard", quoting.word(hard, "limits.conf"))
 
 
 def _entries(body: str) -> tuple[Entry, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from wstune.changes import Change, FileChange, Plan, Refusal
@@ -76,6 +76,28 @@ def with_sysctl_file(
     ]
     plan = _with(plan, "sysctl", present, wanted, machine, "at boot")
     return replace(plan, notes=(*plan.notes, *notes))
+
+
+def without(files: Sequence[FileChange], keys: Collection[str]) -> tuple[FileChange, ...]:
+    """The files without the lines for these sysctls, which the kernel did not take; an earlier line of ours stays.
+
+    A file of which nothing new is left is not written.
+    """
+    kept = []
+    for change in files:
+        own = read_own(change.after)
+        if change.style != "sysctl" or own is None or not any(entry[0] in keys for entry in change.entries):
+            kept.append(change)
+            continue
+        entries = tuple(entry for entry in change.entries if entry[0] not in keys)
+        before = read_own(change.before) if change.before is not None else None
+        had = {entry[0]: entry for entry in (before.entries if before else ())}
+        lines = {entry[0]: entry for entry in own.entries if entry[0] not in keys}
+        lines |= {key: had[key] for key in keys if key in had}
+        if entries:
+            after = render(change.style, [lines[key] for key in sorted(lines)], own.machine)
+            kept.append(replace(change, after=after, entries=entries))
+    return tuple(kept)
 
 
 def with_claims(plan: Plan, findings: Sequence[Finding], standing: Standing) -> Plan:
