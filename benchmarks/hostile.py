@@ -51,7 +51,7 @@ def main() -> int:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     say_how_busy()
-    command = [sys.executable, "-m", "wstune", "serve", "--port", "0", "--max-connections"]
+    command = [sys.executable, "-m", "wstune", "serve", "--port", "0", "--expose-metrics", "--max-connections"]
     with subprocess.Popen([*command, str(options.idle + 10_000)], stdout=subprocess.PIPE, text=True) as server:
         line = server.stdout.readline() if server.stdout else ""
         address = ("127.0.0.1", int(line.split("/")[2].rpartition(":")[2]))

@@ -138,7 +138,7 @@ def measured(name: str, command: Command, directory: Path, count: int) -> Figure
 @contextlib.contextmanager
 def server() -> Iterator[int]:
     """The same server for all: ours, with as many workers as it takes."""
-    command = [sys.executable, "-m", "wstune", "serve", "--port", "3917"]
+    command = [sys.executable, "-m", "wstune", "serve", "--port", "3917", "--expose-metrics"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
         for _ in range(100):

@@ -44,6 +44,11 @@ def test_what_an_older_server_leaves_out_is_not_known() -> None:
     assert server_figures.read(json.dumps(document(kernel={"boot_id": "", "netns": 0})).encode()).kernel is None
 
 
+NO_MEMORY: tuple[object, ...] = ([], 1, {"anonymous_bytes": "x"}, {})
+NO_BOOT: tuple[object, ...] = (None, 1, [], {}, ["x"], "\x1b[2J", "\ud800", "x" * 65, "a b", "\n")
+NO_NETNS: tuple[object, ...] = (None, "1", [], {}, -1, True, 2**64)
+NO_NAMES = ("\x1b[2J", "`x`", "<script>", "a b", "", "x" * 81, 'a"b', "a\nb", "ä", "\u202e", "$(x)", "{x}")
+NO_COUNTERS: tuple[object, ...] = (None, [], 1, {"a": -1}, {"a": "1"})
 WRONG: list[bytes] = [
     b"",
     b"\xff\xfe",
@@ -64,17 +69,11 @@ WRONG: list[bytes] = [
             *(b"[5]", b"{}", b"9" * 5000, b"-" + b"9" * 5000, str(2**64).encode()),
         )
     ),
-    *(json.dumps(document(total={"memory": value})).encode() for value in ([], 1, {"anonymous_bytes": "x"}, {})),
-    *(
-        json.dumps(document(kernel={"boot_id": value})).encode()
-        for value in (None, 1, [], {}, ["x"], "\x1b[2J", "\ud800", "x" * 65, "a b", "\n")
-    ),
-    *(json.dumps(document(kernel={"netns": value})).encode() for value in (None, "1", [], {}, -1, True, 2**64)),
-    *(
-        json.dumps(document(kernel={"counters": {name: 1}})).encode()
-        for name in ("\x1b[2J", "`x`", "<script>", "a b", "", "x" * 81, 'a"b', "a\nb", "ä", "\u202e", "$(x)", "{x}")
-    ),
-    *(json.dumps(document(kernel={"counters": value})).encode() for value in (None, [], 1, {"a": -1}, {"a": "1"})),
+    *(json.dumps(document(total={"memory": said})).encode() for said in NO_MEMORY),
+    *(json.dumps(document(kernel={"boot_id": said})).encode() for said in NO_BOOT),
+    *(json.dumps(document(kernel={"netns": said})).encode() for said in NO_NETNS),
+    *(json.dumps(document(kernel={"counters": {name: 1}})).encode() for name in NO_NAMES),
+    *(json.dumps(document(kernel={"counters": said})).encode() for said in NO_COUNTERS),
     json.dumps(document(kernel={"counters": {f"a{number}": 1 for number in range(5000)}})).encode(),
 ]  # fmt: skip
 

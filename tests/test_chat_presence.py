@@ -36,7 +36,12 @@ def test_what_was_published_is_taken_apart_once(monkeypatch: pytest.MonkeyPatch)
     shared = presence.Presence(2, 64)
     taken = []
     unpack = presence._unpack
-    monkeypatch.setattr(presence, "_unpack", lambda snapshot: taken.append(1) or unpack(snapshot))
+
+    def counted(snapshot: bytes) -> object:
+        taken.append(snapshot)
+        return unpack(snapshot)
+
+    monkeypatch.setattr(presence, "_unpack", counted)
     for at in range(2):
         shared.publish(at, presence.pack([(b"/rooms/a", 3, [b"x"])], shared.capacity))
     for _ in range(100):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -56,3 +58,32 @@ def test_the_units_are_ones(tmp_path: Path, activated: bool) -> None:
         (tmp_path / name).write_text(text)
     done = exports.run("systemd-analyze", "verify", "--man=no", *(str(tmp_path / name) for name in files))
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_the_unit_takes_every_exit_code_of_a_signal_for_success() -> None:
+    """What 128 + n is of the signals that end the server."""
+    (codes,) = re.findall(r"^SuccessExitStatus=(.*)$", PAGE, re.MULTILINE)
+    assert {int(code) - 128 for code in codes.split()} == {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+
+
+@pytest.mark.promtool
+def test_prometheus_takes_the_scrape_configurations(tmp_path: Path) -> None:
+    """promtool, without a word of what is wrong; the token's file need not be there."""
+    blocks = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    assert len(blocks) == 2
+    for block in blocks:
+        (tmp_path / "prometheus.yml").write_text(block)
+        done = exports.run("promtool", "check", "config", "--syntax-only", str(tmp_path / "prometheus.yml"))
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.nginx
+def test_nginx_takes_the_location(tmp_path: Path) -> None:
+    """nginx -t."""
+    (location,) = re.findall(r"```nginx\n(.*?)```", PAGE, re.DOTALL)
+    (tmp_path / "conf").write_text(
+        f"pid {tmp_path}/pid;\nevents {{}}\nhttp {{ access_log off; server {{ listen 127.0.0.1:1; {location} }} }}\n"
+    )
+    program = shutil.which("nginx") or "/usr/sbin/nginx"
+    done = exports.run(program, "-t", "-e", str(tmp_path / "log"), "-c", str(tmp_path / "conf"))
+    assert "syntax is ok" in done.stdout + done.stderr

@@ -12,6 +12,7 @@ from wstune.errors import PrivilegeError, UsageError
 from wstune.host.addresses import bindable
 from wstune.host.token_file import read_token
 
+_BACKLOG = 128
 _TIP = "--metrics 127.0.0.1:9100; port 0 takes one that is free; off: none"
 
 
@@ -56,6 +57,7 @@ def bind(text: str, *, protected: bool, tls: bool) -> Figures | None:
     try:
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         held.bind(bindable(str(address), port))
+        held.listen(_BACKLOG)  # now, so that nobody else can; the workers will accept
     except OSError as error:
         held.close()
         raise _failed(error, text) from error

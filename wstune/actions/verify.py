@@ -58,8 +58,7 @@ class VerifyOptions:
         close: `rst`, `graceful`, or empty: by reset towards our own server, else with the closing handshake.
         headers: of the request, each ended by CRLF. subprotocols: of which the server must choose one. origin: empty:
             none.
-        scenario: what to do; None: connect and hold.
-        stats: where the servers' own figures are asked for.
+        scenario: what to do; None: connect and hold. stats: where the servers show their own figures.
     """
 
     connections: int | None = None

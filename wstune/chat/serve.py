@@ -18,9 +18,6 @@ from wstune.chat.systemd import notify
 from wstune.chat.workers import Supervisor
 from wstune.host import worker
 
-BACKLOG = 128
-"""Of the listener of the figures."""
-
 
 def main() -> None:
     """Serve until SIGTERM, SIGINT or SIGHUP; a second one ends the farewell. Exits with 128 + its number."""
@@ -69,13 +66,12 @@ def _read_token(fd: int) -> bytes:
 
 
 def _figures(fd: int | None) -> socket.socket | None:
-    """The socket that was bound for /stats and /metrics, listening."""
+    """The socket that listens for /stats and /metrics."""
     if fd is None:
         return None
     listener = socket.socket(fileno=fd)
     listener.set_inheritable(False)
     listener.setblocking(False)
-    listener.listen(BACKLOG)
     return listener
 
 
