@@ -143,9 +143,6 @@ class Root:
         way = walk.Way(self.path)
         try:
             return way.go(path, last_link=last_link)
-        except ValueError as error:
-            way.__exit__()
-            raise OSError(errno.EINVAL, str(error), path) from None
         except OSError as error:
             way.__exit__()
             raise _named(error, path) from None
@@ -164,6 +161,12 @@ def printable(text: str) -> str:
 def words(error: OSError) -> str:
     """What came of it, in words, without the path: `Permission denied`."""
     return error.strerror or (os.strerror(error.errno) if error.errno else str(error))
+
+
+def reason(error: OSError) -> str:
+    """The same in the middle of a sentence: `permission denied`. Names that it holds keep their capitals."""
+    text = words(error)
+    return text[:1].lower() + text[1:]
 
 
 def _require_file(mode: int, path: str) -> None:

@@ -127,7 +127,10 @@ class Way:
 
     def _open(self, name: str) -> Step:
         above = self.held[-1]
-        fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=above.fd)
+        try:
+            fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=above.fd)
+        except ValueError as error:
+            raise OSError(errno.EINVAL, str(error), join(above.path, name)) from None
         step = Step(fd, join(above.path, name))
         try:
             self._look(above, step)
@@ -143,6 +146,13 @@ def reopen(step: Step, flags: int) -> int:
     Raises OSError.
     """
     return os.open(f"/proc/self/fd/{step.fd}", flags | os.O_NOCTTY | os.O_CLOEXEC)
+
+
+def absolute(path: str) -> str:
+    """The path from the top, nothing of it resolved. Raises OSError: EINVAL for no path at all."""
+    if not path:
+        raise OSError(errno.EINVAL, "an empty name names nothing", path)
+    return path if path.startswith("/") else join(os.getcwd(), path)
 
 
 def join(directory: str, name: str) -> str:
