@@ -114,3 +114,16 @@ def test_a_directory_with_the_name_of_a_temporary_is_in_nobodys_way(scene: Path)
     (scene / "root/etc/sysctl.d/.99-wstune.conf.wstune-new").mkdir()
     inside(script(scene, "p one || exit 11; w rollback || exit 12"), scene)
     assert not conf(scene).exists()
+
+
+@pytest.mark.parametrize(
+    "unit", ["x.timer", "x.socket", "init.scope", "foo.service.d", "a\\\\", "x" * 252, "user.slice"]
+)
+def test_only_what_systemd_obeys_is_taken_for_a_service(scene: Path, unit: str) -> None:
+    """Exit 2 with a tip, and no drop-in that would do nothing is written, by apply or by export."""
+    for command in (f"w apply $T/one.toml --yes --etc-root $T/root --unit '{unit}'",
+                    f"{sys.executable} -m wstune export $T/one.toml --format systemd --unit '{unit}'"):  # fmt: skip
+        run = inside(f"T={scene}; {command}", scene, check=False)
+        assert run.returncode == 2, run.stdout + run.stderr
+        assert "TIP" in run.stderr
+    assert not list((scene / "root").rglob("*wstune.conf"))

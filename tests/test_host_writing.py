@@ -5,8 +5,6 @@ from __future__ import annotations
 import ast
 import os
 import struct
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -182,29 +180,6 @@ def test_a_fifo_that_nobody_reads_is_an_error(tree: Path, monkeypatch: pytest.Mo
     os.mkfifo(tree / "mine/fifo")
     with pytest.raises(OSError, match="nobody reads from it"):
         outputs.write(str(tree / "mine/fifo"), b"text")
-
-
-@pytest.mark.parametrize("name", ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
-def test_standard_output_by_all_of_its_names(tmp_path: Path, name: str) -> None:
-    """`-o -` is stdout, and a file that stdout is redirected to is not replaced, but written on."""
-    code = (
-        "import sys; from wstune.cli.output import *; name = sys.argv[1]; print('first', flush=True); "
-        "check_writable(name); write_report('text', name)"
-    )
-    with (tmp_path / "out").open("w") as out:
-        subprocess.run(
-            [sys.executable, "-c", code, name], stdout=out, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, check=True
-        )
-    assert (tmp_path / "out").read_text() == "first\ntext\n"
-    assert [entry.name for entry in tmp_path.iterdir()] == ["out"]
-
-
-def test_a_shells_process_substitution_is_written(tmp_path: Path) -> None:
-    """`-o >(tee copy)`."""
-    code = "import sys; from wstune.cli.output import *; check_writable(sys.argv[1]); write_report('text', sys.argv[1])"
-    command = f"{sys.executable} -c {code!r} >(cat > {tmp_path}/copy); wait $!"
-    subprocess.run(["bash", "-c", command], env={"PYTHONPATH": str(ROOT)}, check=True)
-    assert (tmp_path / "copy").read_text() == "text\n"
 
 
 def test_directories_are_made_with_their_modes(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import TextIO
@@ -85,6 +86,8 @@ def _unwritable(file: str, error: OSError) -> UsageError:
         tip = "name a file where only you may write, or let the shell write it: … > FILE"
     elif isinstance(error, NotADirectoryError):
         error, tip = OSError(error.errno, "there is no such directory"), "give -o a file in a directory that there is"
+    elif error.errno == errno.ENXIO:
+        tip = "start what reads from it first"
     else:
         tip = "give -o a file in a directory that you may write"
     return UsageError(f"cannot write {file or repr(file)}: {reason(error)}", tip)
