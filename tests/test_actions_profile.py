@@ -50,14 +50,12 @@ def test_a_file_is_read_once(tmp_path: Path) -> None:
     assert find(str(path)) == first
 
 
+@pytest.mark.root
 def test_others_profiles_can_be_refused(tmp_path: Path) -> None:
-    """`vet` sees the path of each profile that did not come with wstune, and none that did."""
+    """What is to be obeyed may not be what others could write, unless it came with wstune."""
     (tmp_path / "mine.toml").write_text(TEXT)
-
-    def refuse(path: str) -> None:
-        raise UsageError(f"not {path}")
-
-    find = loader([str(tmp_path)], refuse)
+    (tmp_path / "mine.toml").chmod(0o666)
+    find = loader([str(tmp_path)], obeyed=True)
     assert find("high-conn")[1].endswith("profiles/high-conn.toml")
-    with pytest.raises(UsageError, match=r"not .*mine\.toml"):
+    with pytest.raises(UsageError, match=r"root does not obey .*mine\.toml"):
         find("mine")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import ROOT
 from wstune.cli.output import check_writable, print_error, wants_color, write_outcome, write_report
 from wstune.errors import UsageError
 
@@ -124,3 +125,26 @@ def test_what_was_done_is_told_where_its_report_cannot_be_written() -> None:
     """A disk that is full makes nothing undone."""
     with pytest.raises(UsageError, match=r"cannot write /dev/full: .*; transaction 1 was applied all the same"):
         write_outcome("text", "/dev/full", "transaction 1 was applied all the same")
+
+
+@pytest.mark.parametrize("name", ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
+def test_standard_output_by_all_of_its_names(tmp_path: Path, name: str) -> None:
+    """`-o -` is stdout, and a file that stdout is redirected to is not replaced, but written on."""
+    code = (
+        "import sys; from wstune.cli.output import *; name = sys.argv[1]; print('first', flush=True); "
+        "check_writable(name); write_report('text', name)"
+    )
+    with (tmp_path / "out").open("w") as out:
+        subprocess.run(
+            [sys.executable, "-c", code, name], stdout=out, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, check=True
+        )
+    assert (tmp_path / "out").read_text() == "first\ntext\n"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_shells_process_substitution_is_written(tmp_path: Path) -> None:
+    """`-o >(tee copy)`."""
+    code = "import sys; from wstune.cli.output import *; check_writable(sys.argv[1]); write_report('text', sys.argv[1])"
+    command = f"{sys.executable} -c {code!r} >(cat > {tmp_path}/copy); wait $!"
+    subprocess.run(["bash", "-c", command], env={"PYTHONPATH": str(ROOT)}, check=True)
+    assert (tmp_path / "copy").read_text() == "text\n"

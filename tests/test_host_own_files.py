@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wstune.host import own_files
+from wstune.host import own_files, writing
 from wstune.host.own_files import FileImage
 
 
@@ -52,7 +52,7 @@ def test_modes_do_not_depend_on_the_umask(tmp_path: Path) -> None:
 
 
 def test_no_link_is_followed(tmp_path: Path) -> None:
-    """Neither one in the file's place nor one where it is written first."""
+    """Neither one in the file's place, nor one on the way, nor one where it used to be written first."""
     target = tmp_path / "precious"
     target.write_text("keep")
     path = tmp_path / "99-wstune.conf"
@@ -60,8 +60,12 @@ def test_no_link_is_followed(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="symbolic link"):
         own_files.capture(str(path))
     path.unlink()
-    Path(own_files.temporary_of(str(path))).symlink_to(target)
+    (tmp_path / ".99-wstune.conf.wstune-new").symlink_to(target)
     own_files.replace(str(path), image())
+    (tmp_path / "link").symlink_to(tmp_path)
+    for act in (own_files.capture, own_files.remove, lambda place: own_files.replace(place, image())):
+        with pytest.raises(OSError, match="symbolic link"):
+            act(str(tmp_path / "link/99-wstune.conf"))
     assert target.read_text() == "keep"
     assert path.read_text() == "new\n"
 
@@ -76,9 +80,35 @@ def test_a_fifo_or_a_directory_in_its_place_is_no_file(tmp_path: Path) -> None:
 
 def test_the_name_it_is_written_under_first_is_read_by_no_loader() -> None:
     """systemd-sysctl, procps, pam_limits and systemd read `*.conf`, hidden ones not."""
-    name = Path(own_files.temporary_of("/etc/sysctl.d/99-wstune.conf")).name
+    name = writing.temporary_name("99-wstune.conf")
     assert name.startswith(".")
     assert not name.endswith(".conf")
+    assert writing.is_temporary_of("99-wstune.conf", name)
+    assert not writing.is_temporary_of("wstune.conf", name)
+
+
+def test_what_a_write_left_is_cleared_and_nothing_else(tmp_path: Path) -> None:
+    """Also under the name that it once had; a directory, a link and another file's temporary are in nobody's way."""
+    path = tmp_path / "99-wstune.conf"
+    left = [".99-wstune.conf.wstune-new", writing.temporary_name(path.name)]
+    for name in left:
+        (tmp_path / name).write_text("half")
+    other = [writing.temporary_name("98-other.conf"), ".99-wstune.conf.wstune-mine"]
+    for name in other:
+        (tmp_path / name).write_text("keep")
+    link, directory = writing.temporary_name(path.name), writing.temporary_name(path.name)
+    (tmp_path / link).symlink_to("gone")
+    (tmp_path / directory).mkdir()
+    own_files.replace(str(path), image())
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == sorted([*other, link, directory, path.name])
+
+
+def test_a_relative_path_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would mean another file from elsewhere: "there is none" would be no answer."""
+    monkeypatch.chdir(tmp_path)
+    for act in (own_files.capture, own_files.remove, own_files.make_directory, own_files.remove_directory):
+        with pytest.raises(OSError, match="not an absolute path"):
+            act("etc/99-wstune.conf")
 
 
 def test_a_directory_that_is_not_empty_stays(tmp_path: Path) -> None:

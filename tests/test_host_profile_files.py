@@ -9,9 +9,9 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.trees import plant
-from wstune.errors import ProfileError
+from wstune.errors import ProfileError, UsageError
 from wstune.host import profile_files
-from wstune.host.profile_files import comes_with_wstune, find, is_path, list_profiles, packaged
+from wstune.host.profile_files import find, is_path, list_profiles, packaged
 
 SHIPPED = {"high-conn", "load-generator", "container", "kemal-60k", "million", "two-million"}
 
@@ -99,9 +99,29 @@ def test_unreadable(tmp_path: Path) -> None:
         list_profiles([str(tmp_path / "missing")])
 
 
+@pytest.mark.root
 def test_trust(tmp_path: Path) -> None:
-    """A file comes with wstune when it lies in the packaged directory, links resolved."""
+    """A file that is opened in the packaged directory, by whatever way, is obeyed; its namesake elsewhere is not."""
     plant(tmp_path, {"high-conn.toml": ""}, {"link.toml": str(ROOT / "profiles/million.toml")})
-    assert comes_with_wstune(str(ROOT / "profiles/high-conn.toml"))
-    assert comes_with_wstune(str(tmp_path / "link.toml"))
-    assert not comes_with_wstune(str(tmp_path / "high-conn.toml"))
+    tmp_path.chmod(0o777)
+    for path in (ROOT / "profiles/high-conn.toml", tmp_path / "link.toml"):
+        assert find(str(path), obeyed=True)[0] == path.read_text()
+    with pytest.raises(UsageError, match="can be written by everyone"):
+        find(str(tmp_path / "high-conn.toml"), obeyed=True)
+    assert find(str(tmp_path / "high-conn.toml"))[0] == ""
+
+
+@pytest.mark.root
+def test_a_link_in_between_is_looked_at(tmp_path: Path) -> None:
+    """root's link → a stranger's link in a directory that everybody may write → root's file: not obeyed."""
+    plant(tmp_path, {"mine/real.toml": "", "open/x": ""}, {"mine/first.toml": "../open/mid.toml"})
+    middle = tmp_path / "open/mid.toml"
+    middle.symlink_to(tmp_path / "mine/real.toml")
+    assert find(str(tmp_path / "mine/first.toml"), obeyed=True)[0] == ""
+    (tmp_path / "open").chmod(0o1777)
+    with pytest.raises(UsageError, match="open can be written by everyone"):
+        find(str(tmp_path / "mine/first.toml"), obeyed=True)
+    (tmp_path / "open").chmod(0o755)
+    os.chown(middle, 65534, 65534, follow_symlinks=False)
+    with pytest.raises(UsageError, match=r"mid\.toml is a link of user 65534"):
+        find(str(tmp_path / "mine/first.toml"), obeyed=True)

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from tests.conftest import TESTS, need
 from tests.trees import plant
+from wstune.errors import UsageError
 from wstune.host.files import Root
 from wstune.host.units import manager_files, unit_files
-from wstune.readiness.unit_files import DIRECTORIES, Machine, differs, names, written_limits
+from wstune.readiness.unit_files import DIRECTORIES, Machine, differs, names, service_name, written_limits
 from wstune.service import Limits
 from wstune.values import UNLIMITED
 
@@ -144,3 +145,44 @@ def test_differs() -> None:
 def test_no_text_is_too_strange(text: str) -> None:
     """Whatever a unit file holds, there is an answer."""
     written_limits("x.service", [("/x", f"[Service]\n{text}")], [("/y", text)], MACHINE)
+
+
+@pytest.mark.parametrize(
+    ("unit", "name"),
+    [
+        ("chat", "chat.service"),
+        ("chat.service", "chat.service"),
+        ("chat@1", "chat@1.service"),
+        ("chat-room@a.b.service", "chat-room@a.b.service"),
+        ("my.app", "my.app.service"),
+        (r"a\x2db", r"a\x2db.service"),
+        ("x" * 245, "x" * 245 + ".service"),
+    ],
+)
+def test_names_of_services(unit: str, name: str) -> None:
+    """What ends in no kind of unit is a service, as systemctl has it."""
+    assert service_name(unit) == name
+
+
+@pytest.mark.parametrize(
+    ("unit", "message", "tip"),
+    [
+        *((f"x.{kind}", f"would not obey it in a {kind}", "x.service") for kind in ("timer", "socket", "path")),
+        *((f"x.{kind}", f"would not obey it in a {kind}", "a service")
+          for kind in ("scope", "slice", "mount", "automount", "swap", "target", "device")),
+        ("init.scope", "would not obey it in a scope", "--pid"),
+        ("foo.service.d", "directory of a unit's drop-ins", "name the unit: foo.service"),
+        ("foo.socket.d", "directory of a unit's drop-ins", "foo.socket"),
+        ("a\\", "no name of a unit", "systemd-escape"),
+        ("a\\x2", "no name of a unit", "systemd-escape"),
+        ("a b", "no name of a unit", "systemd-escape"),
+        (".service", "no name of a unit", "systemd-escape"),
+        ("x" * 246, "too long", "253"),
+        ("x" * 252, "too long", "253"),
+    ],
+)  # fmt: skip
+def test_what_systemd_would_not_obey_is_refused(unit: str, message: str, tip: str) -> None:
+    """A drop-in with [Service] there would be written and do nothing."""
+    with pytest.raises(UsageError, match=message) as caught:
+        service_name(unit)
+    assert tip in caught.value.tip

@@ -25,7 +25,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 
 STEPS = (
-    "write", "pwrite64", "fsync", "rename", "unlink", "mkdir", "rmdir", "ftruncate", "fchmod", "chmod", "fchown",
+    "write", "pwrite64", "fsync", "renameat", "unlinkat", "mkdirat", "ftruncate", "fchmod", "chmod", "fchown",
     "fsetxattr", "prlimit64",
 )  # fmt: skip
 """System calls that change something. strace counts each name by itself."""

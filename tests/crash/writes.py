@@ -13,12 +13,14 @@ import sys
 from pathlib import Path
 
 from tests.crash.stage import Stage
-from wstune.host.own_files import temporary_of
 from wstune.host.sysctl import path_of
+from wstune.host.writing import is_temporary_of
 
 _CALLS = "open,openat,creat,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat,rmdir,link,symlink,truncate,unshare"
-_OPENED = re.compile(r'open(?:at)?\((?:\w+, )?"([^"]+)", ([A-Z_|]+).*\) = \d+')
+_OPENED = re.compile(r'open(?:at)?\((?:(?:AT_FDCWD|\d+)<([^>]*)>, )?"([^"]+)", ([A-Z_|]+).*\) = \d+')
 _NAMED = re.compile(r"(?:rename|unlink|mkdir|rmdir|link|symlink|truncate|creat)\w*\((.*)\) = 0")
+_NAME = re.compile(r'(?:(?:AT_FDCWD|\d+)<([^>]*)>, )?"([^"]+)"')
+"""A name, and by strace -y the directory that it is in."""
 
 
 def written(trace: str) -> set[str]:
@@ -31,11 +33,17 @@ def written(trace: str) -> set[str]:
         if line.split()[0] in probes:
             continue
         if match := _OPENED.search(line):
-            if "O_WRONLY" in match[2] or "O_RDWR" in match[2]:
-                found.add(match[1])
+            if "O_WRONLY" in match[3] or "O_RDWR" in match[3]:
+                found.add(str(Path(match[1] or "", match[2])))
         elif match := _NAMED.search(line):
-            found.update(re.findall(r'"([^"]+)"', match[1]))
+            found.update(str(Path(*parts)) for parts in _NAME.findall(match[1]))
     return found
+
+
+def _beside(path: str, file: str) -> bool:
+    """Whether a path is the temporary name of a file."""
+    place, whole = Path(path), Path(file)
+    return place.parent == whole.parent and is_temporary_of(whole.name, place.name)
 
 
 def main() -> int:
@@ -47,12 +55,13 @@ def main() -> int:
         plan = json.loads(dry.stdout)
         files = {file["path"] for file in plan["files"]}
         allowed = {path_of(change["tunable"]) for change in plan["changes"] if change["pid"] is None} | files
-        allowed |= {temporary_of(path) for path in files} | {str(Path(path).parent) for path in files}
+        allowed |= {str(Path(path).parent) for path in files}
         changed = written((stage.work / "trace").read_text()) if (stage.work / "trace").exists() else set()
         assert not changed
         for arguments in (stage.apply_arguments(), ["rollback", "2"]):
-            stage.expect(stage.run(*arguments, strace=["-e", f"trace={_CALLS}"]), 0)
+            stage.expect(stage.run(*arguments, strace=["-y", "-e", f"trace={_CALLS}"]), 0)
             seen = {path for path in written((stage.work / "trace").read_text()) if path != "/dev/null"}
+            seen = {path for path in seen if not any(_beside(path, file) for file in files)}
             outside = {path for path in seen - allowed if not path.startswith((str(stage.state), "/proc/self/"))}
             assert not outside, f"{arguments[0]} wrote what the plan does not name: {sorted(outside)}"
             missing = {path for path in files if path not in seen}

@@ -8,14 +8,15 @@ from dataclasses import dataclass, field, replace
 
 from wstune.actions.check import run_check
 from wstune.actions.overrides import login_bounds, unit_bounds, with_overrides
-from wstune.actions.place import here
+from wstune.actions.place import etc_path, etc_tree, here
 from wstune.changes import Change, Plan, Refusal
 from wstune.errors import ApplyError, PrivilegeError, RollbackError, UsageError
-from wstune.host import kernel, live_limits, own_files, rlimits, systemd, trust, units, users
-from wstune.host.files import words
+from wstune.host import kernel, live_limits, own_files, rlimits, systemd, users
+from wstune.host.files import reason, words
 from wstune.host.host import Host
 from wstune.host.sysctl import path_of
 from wstune.model import CheckReport, HostFacts, Outcome, Reading, Role, Severity, Store
+from wstune.readiness.unit_files import service_name
 from wstune.tunables import find
 from wstune.tuning.apply import Applied, Origin, apply_plan
 from wstune.tuning.chain import standing_entries, standing_sysctls
@@ -50,6 +51,10 @@ class ApplyOptions:
     state_dir: str = DEFAULT_STATE
     etc_root: str = "/"
 
+    def __post_init__(self) -> None:
+        """Make the tree's path absolute at once: the journal keeps it. Raises UsageError (see etc_tree)."""
+        object.__setattr__(self, "etc_root", etc_tree(self.etc_root))
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
@@ -76,9 +81,11 @@ def prepare(options: ApplyOptions, host: Host) -> Prepared:
     standing = standing_sysctls(transactions, here(report.host))
     machine = Machine(report.host.kernel or "", report.host.ram_bytes or 0)
     files: list[Present] = []
+    own: dict[str, str] = {}
 
     def present(name: str) -> Present:
-        path = f"{options.etc_root.rstrip('/')}/etc/{name}"
+        path = etc_path(options.etc_root, name)
+        own[path] = f"/etc/{name}"
         files.append(Present(path, _text(path), *standing_entries(transactions, path)))
         return files[-1]
 
@@ -95,13 +102,13 @@ def prepare(options: ApplyOptions, host: Host) -> Prepared:
         bounds = login_bounds(host, options.user, options.etc_root, nr_open)
         drawn = with_limit_file(drawn, report.findings, "limits", options.user, present(LIMITS_FILE), machine, bounds)
     if options.unit is not None:
-        unit = units.full_name(options.unit)
+        unit = service_name(options.unit)
         bounds = unit_bounds(options.etc_root, unit, nr_open)
         file = present(UNIT_FILE.format(unit=unit))
         drawn = with_limit_file(drawn, report.findings, "unit", unit, file, machine, bounds)
     if options.restart:
         drawn = replace(drawn, notes=(*drawn.notes, _about_restart(options.unit or "", drawn)))
-    drawn = replace(drawn, files=tuple(with_overrides(file, options.etc_root) for file in drawn.files))
+    drawn = replace(drawn, files=tuple(with_overrides(file, options.etc_root, own[file.path]) for file in drawn.files))
     written = {file.path for file in drawn.files}
     return Prepared(drawn, report, tuple(file.path for file in files if file.foreign and file.path in written))
 
@@ -207,7 +214,7 @@ def _checked(options: ApplyOptions, host: Host, unit: str | None = None, user: s
         user=user,
         settings=options.settings,
         profile_dirs=options.profile_dirs,
-        vet=lambda path: trust.require_trusted(path, link=True),
+        obeyed=True,
     )
 
 
@@ -231,6 +238,8 @@ def _require_sense(options: ApplyOptions) -> None:
     for option, name in (("--unit", options.unit), ("--user", options.user)):
         if name is not None and not valid_name(name):
             raise UsageError(f"{option} {name}: that is no name, and wildcards are not written", "name a single one")
+    if options.unit is not None:
+        service_name(options.unit)
     if options.user is not None and options.etc_root == "/" and not users.exists(options.user):
         raise UsageError(f"there is no user {options.user} here", "getent passwd lists them")
 
@@ -309,7 +318,7 @@ def _text(path: str) -> str | None:
     except PermissionError:
         return None  # without root nothing is written anyway
     except OSError as error:
-        raise UsageError(f"{path} is not a file that wstune writes: {words(error).lower()}", "move it away") from error
+        raise UsageError(f"{path} is not a file that wstune writes: {reason(error)}", "move it away") from error
     return None if image is None else image.content.decode("utf-8", "replace")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from wstune.actions.capacity import Scene, assumed_short, look, remarks
@@ -48,7 +48,7 @@ def run_check(
     user: str | None = None,
     settings: Mapping[str, int] = {},
     profile_dirs: tuple[str, ...] = (),
-    vet: Callable[[str], None] | None = None,
+    obeyed: bool = False,
     state_dir: str | None = None,
 ) -> CheckReport:
     """Judge a host. `None` is the profile's own default.
@@ -57,7 +57,7 @@ def run_check(
         app_bytes, tls: what the application keeps for a connection, and whether it speaks TLS; see readiness.costs.
         sources, upstreams: addresses that a generator or proxy connects from, and servers that it connects to.
         unit, user: judge what serves as that unit, or in a new login of that user; the host has `pid` for a process.
-        vet: is given the path of each profile that is read and did not come with wstune, and raises where it must not.
+        obeyed: whether the host is changed by what comes of it: then profiles that others could write are refused.
         state_dir: where to look for a transaction of apply that was cut short; None is not to look.
 
     Raises:
@@ -67,7 +67,7 @@ def run_check(
     """
     _require_readable(host)
     facts = host.facts()
-    load, wanted = loader(profile_dirs, vet), target(facts, connections, processes, settings)
+    load, wanted = loader(profile_dirs, obeyed=obeyed), target(facts, connections, processes, settings)
     resolved = resolve(profile, load, target=wanted)
     end = role or resolved.role
     names = dict.fromkeys([*(each.tunable for each in applicable(resolved, end)), *capacity.NEEDS, *invariants.NEEDS])

@@ -21,10 +21,14 @@ from wstune.tuning.precedence import Override, limits_override, sysctl_override,
 _GROUP_LINE = re.compile(r"^\s*@\S+\s+\S+\s+nofile\s", re.MULTILINE | re.IGNORECASE)
 
 
-def with_overrides(file: FileChange, etc_root: str) -> FileChange:
-    """The file with the lines that will not count, and why: the plan says so before anybody agrees to it."""
+def with_overrides(file: FileChange, etc_root: str, own: str | None = None) -> FileChange:
+    """The file with the lines that will not count, and why: the plan says so before anybody agrees to it.
+
+    Args:
+        own: the path by which loaders find the file in the tree, where that is not its own path: links lead to it.
+    """
+    own = own or "/" + file.path[len(etc_root.rstrip("/")) :].lstrip("/")
     root = Root(etc_root)
-    own = "/" + file.path[len(etc_root.rstrip("/")) :].lstrip("/")
     overridden = []
     for key, value, _ in file.entries:
         found = _override(root, file.style, own, key, value)

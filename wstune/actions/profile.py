@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from wstune.host import profile_files
 from wstune.host.host import Host
@@ -10,19 +10,17 @@ from wstune.model import HostFacts, Profile
 from wstune.readiness.profiles import Load, Target, resolve
 
 
-def loader(profile_dirs: Iterable[str] = (), vet: Callable[[str], None] | None = None) -> Load:
+def loader(profile_dirs: Iterable[str] = (), *, obeyed: bool = False) -> Load:
     """What finds a profile's text by its name or path: first in these directories, then where they are installed.
 
-    `vet` is given the path of each that did not come with wstune, and raises where it must not be used.
+    `obeyed`: this host is changed by what they say, so that as root none may be one that others could have written.
     """
     folders = tuple(profile_dirs)
     found: dict[str, tuple[str, str]] = {}
 
     def load(name: str) -> tuple[str, str]:
         if name not in found:
-            found[name] = profile_files.find(name, folders)
-            if vet is not None and not profile_files.comes_with_wstune(found[name][1]):
-                vet(found[name][1])
+            found[name] = profile_files.find(name, folders, obeyed=obeyed)
         return found[name]
 
     return load

@@ -6,7 +6,7 @@ from wstune.errors import UsageError
 from wstune.host import memory, systemd, units
 from wstune.host.files import Root, is_decimal
 from wstune.host.host import Host
-from wstune.readiness.unit_files import Machine, differs, written_limits
+from wstune.readiness.unit_files import Machine, differs, full_name, written_limits
 from wstune.service import Limits
 from wstune.tunables import CATALOGUE
 from wstune.values import UNLIMITED
@@ -17,7 +17,7 @@ def of_unit(root: Root, unit: str, notes: list[str]) -> tuple[Limits, int | None
 
     Raises UsageError when there is no such unit.
     """
-    name = units.full_name(unit)
+    name = full_name(unit)
     state = _state(root, name, notes)
     found = units.unit_files(root, name)
     if found is None and state.get("LoadState") != "loaded":

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from wstune.actions.drift import Drift, drift_lines, drifts
-from wstune.actions.place import here
+from wstune.actions.place import etc_tree, here
 from wstune.host import own_files, rlimits
-from wstune.host.files import words
+from wstune.host.files import Root, words
 from wstune.host.host import Host
 from wstune.host.sysctl import read_sysctl
 from wstune.model import HostFacts, Reading
@@ -57,6 +57,7 @@ class Status:
 
 def run_status(host: Host, state_dir: str = DEFAULT_STATE, etc_root: str = "/") -> Status:
     """Look at all that stands. Needs no root, but for files that only root may read. Raises UsageError."""
+    etc_root = etc_tree(etc_root, ask=False)
     facts = host.facts()
     place = here(facts)
     transactions = Journal(state_dir).transactions()
@@ -85,7 +86,7 @@ def run_status(host: Host, state_dir: str = DEFAULT_STATE, etc_root: str = "/") 
 def aged_lines(host: Host, facts: HostFacts, etc_root: str = "/") -> tuple[Aged, ...]:
     """The lines of our own sysctl file that have come to lower a default of this machine; empty without such a file."""
     try:
-        text = host.root.read_text(f"{etc_root.rstrip('/')}/etc/{SYSCTL_FILE}")
+        text = (host.root if etc_root == "/" else Root(etc_root)).read_text(f"/etc/{SYSCTL_FILE}")
     except OSError:
         return ()
     own = read_own(text)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime
-import os
 from pathlib import Path
 
 from wstune.errors import UsageError
+from wstune.host import writing
 
 BEFORE = datetime.timedelta(days=1)
 """Clocks of load machines differ: the certificate is valid already where it is still yesterday."""
@@ -46,8 +46,7 @@ def make() -> str:
 
 def write(path: str, pem: str) -> None:
     """Write it so that only its owner may read it. Raises OSError; FileExistsError if something is there."""
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(pem)
+    writing.create(None, path, pem.encode(), 0o600)
 
 
 def read(path: str) -> str:

@@ -24,7 +24,7 @@ def capture(
     """
     from wstune.errors import UsageError
     from wstune.host.capture import capture as copy
-    from wstune.host.files import Root, words
+    from wstune.host.files import Root, reason
     from wstune.model import Store
     from wstune.tunables import CATALOGUE
 
@@ -32,7 +32,9 @@ def capture(
     try:
         copied = copy(Root(), directory, keys)
     except OSError as error:
-        raise UsageError(f"{directory} cannot be written: {words(error)}", "name a directory of your own") from None
+        raise UsageError(
+            f"{directory or repr(directory)} cannot be written: {reason(error)}", "name a directory of your own"
+        ) from None
     write_report(
         f"{len(copied)} files are in {directory}; judge them anywhere: wstune check --root {directory}\n", None
     )

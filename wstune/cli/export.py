@@ -108,6 +108,7 @@ def export(
 
 def _whose(user: str | None, unit: str | None) -> dict[str, str]:
     """Names that can stand in a file; a unit without a suffix is a service. Raises UsageError."""
+    from wstune.readiness.unit_files import service_name
     from wstune.tuning.persist import valid_name
 
     found = {}
@@ -116,7 +117,7 @@ def _whose(user: str | None, unit: str | None) -> dict[str, str]:
             continue
         if not valid_name(name):
             raise UsageError(f"--{option} {name}: that is no name of a {option}", "letters, digits, and any of _ . @ -")
-        found[option] = name if option == "user" or name.endswith(".service") else f"{name}.service"
+        found[option] = name if option == "user" else service_name(name)
     return found
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
-from pathlib import Path
 from typing import TextIO
 
 from wstune.errors import UsageError
@@ -41,7 +41,10 @@ def write_report(text: str, file: str | None, *, verbatim: bool = False) -> None
     text = text if verbatim else printable_report(text)
     if not text.endswith("\n"):
         text += "\n"
-    if file is None:
+    from wstune.host import outputs
+    from wstune.host.files import reason
+
+    if file is None or outputs.descriptor(file) == 1:
         try:
             sys.stdout.write(text)
             sys.stdout.flush()
@@ -49,33 +52,43 @@ def write_report(text: str, file: str | None, *, verbatim: bool = False) -> None
             _discard_stdout()
         except OSError as error:
             _discard_stdout()
-            reason = (error.strerror or str(error)).lower()
-            raise UsageError(f"cannot write to standard output: {reason}", "give -o FILE another place") from error
+            raise UsageError(
+                f"cannot write to standard output: {reason(error)}", "give -o FILE another place"
+            ) from error
         return
     try:
-        _write_atomically(Path(file), text)
+        outputs.write(file, text.encode("utf-8", "surrogateescape"))
+    except BrokenPipeError:
+        pass  # its reader has gone, as that of stdout may
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise UsageError(
-            f"cannot write {file}: {reason}", "give -o a file in a directory that you may write"
-        ) from error
+        raise _unwritable(file, error) from error
 
 
 def check_writable(file: str | None) -> None:
     """Raise UsageError now rather than after the work, when what -o names cannot be written."""
     if file is None:
         return
-    path = Path(file)
-    folder = path.resolve().parent
-    if path.is_dir():
-        reason = "it is a directory"
-    elif not folder.is_dir():
-        reason = "there is no such directory"
-    elif not os.access(path if _special(path) else folder, os.W_OK):
-        reason = "permission denied"
+    from wstune.host import outputs
+
+    try:
+        outputs.require_writable(file)
+    except OSError as error:
+        raise _unwritable(file, error) from error
+
+
+def _unwritable(file: str, error: OSError) -> UsageError:
+    from wstune.host.files import reason
+    from wstune.host.trust import DistrustError
+
+    if isinstance(error, DistrustError):
+        tip = "name a file where only you may write, or let the shell write it: … > FILE"
+    elif isinstance(error, NotADirectoryError):
+        error, tip = OSError(error.errno, "there is no such directory"), "give -o a file in a directory that there is"
+    elif error.errno == errno.ENXIO:
+        tip = "start what reads from it first"
     else:
-        return
-    raise UsageError(f"cannot write {file}: {reason}", "give -o a file in a directory that you may write")
+        tip = "give -o a file in a directory that you may write"
+    return UsageError(f"cannot write {file or repr(file)}: {reason(error)}", tip)
 
 
 def write_outcome(text: str, file: str | None, outcome: str) -> None:
@@ -97,25 +110,3 @@ def close_quietly(code: int) -> int:
 
 def _discard_stdout() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _special(path: Path) -> bool:
-    """Whether it is there and no regular file: /dev/stdout, a FIFO; those are written through, not replaced."""
-    return path.exists() and not path.is_file()
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    if _special(path):
-        path.write_text(text, encoding="utf-8")
-        return
-    path = path.resolve()  # a symbolic link keeps pointing where it does
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

@@ -6,14 +6,18 @@ The list is the catalogue's sysctls and the files that wstune's own readers read
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 from wstune.errors import UsageError
-from wstune.host import capture_configuration, cgroup, memory
+from wstune.host import capture_configuration, cgroup, memory, trust
 from wstune.host.counters import GROUP_EVENTS
 from wstune.host.files import Root
 from wstune.host.sysctl import path_of
+from wstune.host.walk import Way, absolute
+from wstune.host.writing import Tree
 
 _SYSCTLS = (
     "fs.file-nr",
@@ -54,18 +58,24 @@ def capture(root: Root, destination: str, keys: Iterable[str]) -> tuple[str, ...
     """Copy what can be read of `root`, and of the sysctls `keys`, to a new directory. Returns the paths copied, sorted.
 
     What cannot be read is not there in the copy. Raises UsageError when `destination` exists and is not an empty
-    directory, OSError when it cannot be written.
+    directory, OSError when it cannot be written, or when somebody else could put something into it.
     """
-    _new_directory(destination)
+    with _new_directory(destination) as tree:
+        return _copy(root, tree, keys)
+
+
+def _copy(root: Root, tree: Tree, keys: Iterable[str]) -> tuple[str, ...]:
     copied: dict[str, None] = {}
     for path, keep in _listed(root, keys):
         if ".." in path.split("/"):
             continue  # a hostile tree's mount point: the copy would be written beside itself
+        if path in copied:
+            continue
         try:
             text = keep(root.read_text(path))
         except OSError:
             continue
-        _write(destination, path, text)
+        tree.write(path, text)
         copied[path] = None
     for path in (*_LINKS, *_slab_links(root), *capture_configuration.links(root)):
         try:
@@ -73,7 +83,7 @@ def capture(root: Root, destination: str, keys: Iterable[str]) -> tuple[str, ...
         except OSError:
             continue
         if path not in copied:
-            _link(destination, path, target)
+            tree.link(path, target)
             copied[path] = None
     return tuple(sorted(copied))
 
@@ -144,31 +154,21 @@ def _container_name(text: str) -> str:
     return "".join(f"{entry}\0" for entry in text.split("\0") if entry.startswith(_ENVIRONMENT))
 
 
-def _new_directory(path: str) -> None:
-    try:
-        os.mkdir(path, 0o700)
-    except FileExistsError:
-        if not os.path.isdir(path) or os.path.islink(path) or os.listdir(path):
-            raise UsageError(f"{path} exists and is not an empty directory", "name a new one") from None
-
-
-def _place(destination: str, path: str) -> str:
-    """Where a path goes below the destination; its directories made. It was empty: nothing there is another's."""
-    place = os.path.join(destination, path.lstrip("/"))
-    os.makedirs(os.path.dirname(place), exist_ok=True)
-    return place
-
-
-def _write(destination: str, path: str, text: str) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-    fd = os.open(_place(destination, path), flags, 0o644)
-    try:
-        data = text.encode()
-        while data:
-            data = data[os.write(fd, data) :]
-    finally:
-        os.close(fd)
-
-
-def _link(destination: str, path: str, target: str) -> None:
-    os.symlink(target, _place(destination, path))
+@contextmanager
+def _new_directory(path: str) -> Iterator[Tree]:
+    """A directory that is new, or empty and nobody else's, held open."""
+    own = trust.asked()
+    with Way(look=trust.looking(own)) as way:
+        way.go(absolute(path), last_link=False, lacking=True)
+        if way.missing:
+            if "/" in way.missing:
+                raise FileNotFoundError(errno.ENOENT, "there is no such directory above it", path)
+            trust.require(way.end, own, sticky=True)
+            tree = Tree.make(way.end, way.missing)
+        else:
+            if not way.end.is_directory or os.listdir(f"/proc/self/fd/{way.end.fd}/."):
+                raise UsageError(f"{path} exists and is not an empty directory", "name a new one")
+            trust.require(way.end, own)
+            tree = Tree.at(way.end)
+        with tree:
+            yield tree

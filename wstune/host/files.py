@@ -1,9 +1,8 @@
 """The door to files: every path is resolved inside one root, `/` for this host or the top of a captured tree.
 
 A captured tree may be hostile (a support archive from somebody else, a container's file system read by root), so below
-any root but `/` the path is walked component by component on O_PATH descriptors: an absolute link starts again at the
-root, `..` never leaves it, and nothing is opened before it is known to be a regular file. There is no moment at which a
-link could be put in between.
+any root but `/` the path is walked component by component (walk.Way): an absolute link starts again at the root, `..`
+never leaves it, and nothing is opened before it is known to be a regular file.
 
 Everything here raises OSError and nothing else: a NUL byte or a lone surrogate in a path is EINVAL, a file that is too
 large EFBIG, one that is not a file EINVAL (directories EISDIR).
@@ -15,11 +14,10 @@ import errno
 import os
 import stat
 
+from wstune.host import walk
+
 LIMIT = 1 << 20
 """Bytes read from one file unless the caller says otherwise: no kernel file that wstune reads is as large."""
-
-_MAX_LINKS = 40
-"""As the kernel's MAXSYMLINKS (include/linux/namei.h)."""
 
 
 class Root:
@@ -87,15 +85,12 @@ class Root:
                 os.close(fd)
                 raise
             return fd
-        handle = self._walk(path)
         try:
-            _require_file(os.fstat(handle).st_mode, path)
-            # An O_PATH descriptor is opened for good through its magic link, which resolves nothing again.
-            return os.open(f"/proc/self/fd/{handle}", flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+            with self._way(path) as way:
+                _require_file(way.end.info.st_mode, path)
+                return walk.reopen(way.end, flags | os.O_NONBLOCK)
         except OSError as error:
             raise _named(error, path) from None
-        finally:
-            os.close(handle)
 
     def stat(self, path: str) -> os.stat_result:
         """What the path leads to, links followed inside the root. Raises OSError."""
@@ -104,11 +99,8 @@ class Root:
                 return os.stat(path)
             except ValueError as error:
                 raise OSError(errno.EINVAL, str(error), path) from None
-        handle = self._walk(path)
-        try:
-            return os.fstat(handle)
-        finally:
-            os.close(handle)
+        with self._way(path) as way:
+            return way.end.info
 
     def exists(self, path: str) -> bool:
         """Whether the path leads to something. What may not be looked at does not count as there."""
@@ -125,13 +117,11 @@ class Root:
                 return sorted(os.listdir(path))
             except ValueError as error:
                 raise OSError(errno.EINVAL, str(error), path) from None
-        handle = self._walk(path)
-        try:
-            return sorted(os.listdir(f"/proc/self/fd/{handle}/."))
-        except OSError as error:
-            raise _named(error, path) from None
-        finally:
-            os.close(handle)
+        with self._way(path) as way:
+            try:
+                return sorted(os.listdir(f"/proc/self/fd/{way.end.fd}/."))
+            except OSError as error:
+                raise _named(error, path) from None
 
     def readlink(self, path: str) -> str:
         """The text of the link that the path's last component is: nothing of it is resolved. Raises OSError."""
@@ -140,58 +130,22 @@ class Root:
                 return os.readlink(path)
             except ValueError as error:
                 raise OSError(errno.EINVAL, str(error), path) from None
-        handle = self._walk(path, follow_last=False)
-        try:
-            return os.readlink("", dir_fd=handle)
-        except OSError as error:
-            # readlinkat with an empty path says ENOENT, where readlink says EINVAL, when it is not a link.
-            number = errno.EINVAL if error.errno == errno.ENOENT else error.errno
-            raise OSError(number, os.strerror(number or errno.EINVAL), path) from None
-        finally:
-            os.close(handle)
-
-    def _walk(self, path: str, *, follow_last: bool = True) -> int:
-        """An O_PATH descriptor of what the path leads to; the caller closes it."""
-        held = [os.open(self.path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)]
-        try:
-            self._descend(held, path, follow_last)
-            return held.pop()
-        except ValueError as error:
-            raise OSError(errno.EINVAL, str(error), path) from None
-        except OSError as error:
-            raise _named(error, path) from None
-        finally:
-            for fd in held:
-                os.close(fd)
-
-    @staticmethod
-    def _descend(held: list[int], path: str, follow_last: bool) -> None:
-        """Walk down from held[0], keeping a descriptor of every directory on the way so that `..` is a step back."""
-        ahead = path.split("/")[::-1]
-        links = 0
-        while ahead:
-            name = ahead.pop()
-            if name in ("", "."):
-                continue
-            if name == "..":
-                if len(held) > 1:
-                    os.close(held.pop())
-                continue
-            fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=held[-1])
-            if not stat.S_ISLNK(os.fstat(fd).st_mode) or not (follow_last or any(ahead)):
-                held.append(fd)
-                continue
+        with self._way(path, last_link=False) as way:
             try:
-                target = os.readlink("", dir_fd=fd)
-            finally:
-                os.close(fd)
-            links += 1
-            if links > _MAX_LINKS:
-                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-            if target.startswith("/"):
-                while len(held) > 1:
-                    os.close(held.pop())
-            ahead += target.split("/")[::-1]
+                return os.readlink("", dir_fd=way.end.fd)
+            except OSError as error:
+                # readlinkat with an empty path says ENOENT, where readlink says EINVAL, when it is not a link.
+                number = errno.EINVAL if error.errno == errno.ENOENT else error.errno
+                raise OSError(number, os.strerror(number or errno.EINVAL), path) from None
+
+    def _way(self, path: str, *, last_link: bool = True) -> walk.Way:
+        """The way to what the path leads to; the caller closes it."""
+        way = walk.Way(self.path)
+        try:
+            return way.go(path, last_link=last_link)
+        except OSError as error:
+            way.__exit__()
+            raise _named(error, path) from None
 
 
 def is_decimal(field: str) -> bool:
@@ -207,6 +161,12 @@ def printable(text: str) -> str:
 def words(error: OSError) -> str:
     """What came of it, in words, without the path: `Permission denied`."""
     return error.strerror or (os.strerror(error.errno) if error.errno else str(error))
+
+
+def reason(error: OSError) -> str:
+    """The same in the middle of a sentence: `permission denied`. Names that it holds keep their capitals."""
+    text = words(error)
+    return text[:1].lower() + text[1:]
 
 
 def _require_file(mode: int, path: str) -> None:

@@ -18,3 +18,16 @@ def cpu_seconds(pids: list[int] | tuple[int, ...], root: Root | None = None) -> 
             continue
         ticks += int(fields[11]) + int(fields[12])  # utime, stime: fields 14 and 15
     return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def holds_lock(pid: int, inode: int, root: Root | None = None) -> bool:
+    """Whether that process holds an flock(2) on the file of that inode (/proc/locks, proc_locks(5)).
+
+    The device is not compared: of btrfs and overlay the kernel names another there than stat(2) does.
+    """
+    try:
+        lines = (root or Root()).read_text("/proc/locks", limit=1 << 24).splitlines()
+    except OSError:
+        return False
+    fields = [line.split() for line in lines if " FLOCK " in line and "->" not in line]
+    return any(each[4:5] == [str(pid)] and each[5].rpartition(":")[2] == str(inode) for each in fields if len(each) > 5)

@@ -11,6 +11,9 @@ import stat
 from collections.abc import Iterable
 
 from wstune.errors import ProfileError
+from wstune.host import trust
+from wstune.host.files import reason
+from wstune.host.walk import Look, Step, Way, absolute, reopen
 
 ETC = "/etc/wstune/profiles"
 MAX_BYTES = 1 << 20
@@ -29,27 +32,27 @@ def packaged() -> str:
     return inside if os.path.isdir(inside) else os.path.join(os.path.dirname(package), "profiles")
 
 
-def comes_with_wstune(path: str) -> bool:
-    """Whether a profile's file is one of the package: it has the trust of the code beside it."""
-    return os.path.dirname(os.path.realpath(path)) == os.path.realpath(packaged())
-
-
 def directories(profile_dirs: Iterable[str] = (), etc: str = ETC) -> tuple[str, ...]:
     """The directories in the order in which they are searched."""
     return (*map(os.fspath, profile_dirs), etc, packaged())
 
 
-def find(name: str, profile_dirs: Iterable[str] = (), *, etc: str = ETC) -> tuple[str, str]:
-    """The text of a profile and the path of its file, from a name or a path. Raises ProfileError."""
+def find(name: str, profile_dirs: Iterable[str] = (), *, etc: str = ETC, obeyed: bool = False) -> tuple[str, str]:
+    """The text of a profile and the path of its file, from a name or a path. Raises ProfileError.
+
+    Args:
+        obeyed: whether this host is changed by what it says: then UsageError, as root, where others could have written
+            it or turned the way to it, unless it came with wstune and has the trust of the code beside it.
+    """
     if is_path(name):
         path = _tidied(name)
-        return _read(path), path
+        return _read(path, obeyed), path
     dirs = directories(profile_dirs, etc)
     if name and name not in (".", "..") and "\0" not in name:
         for directory in dirs:
             path = os.path.join(directory, f"{name}.toml")
             if os.path.lexists(path):
-                return _read(path), path
+                return _read(path, obeyed), path
     from difflib import get_close_matches
 
     known = list(list_profiles(profile_dirs, etc=etc))
@@ -89,12 +92,23 @@ def _tidied(path: str) -> str:
     return tidied if os.path.realpath(tidied) == os.path.realpath(path) else os.path.realpath(path)
 
 
-def _read(path: str) -> str:
+def _read(path: str, obeyed: bool) -> str:
+    """What is looked at is what is read: the file is opened once, by a way of which each step was looked at."""
+    own = trust.asked() if obeyed else None
+    weak: list[trust.DistrustError] = []
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            raise ProfileError(path, "is not a file")
-        with open(path, "rb") as file:
-            data = file.read(MAX_BYTES + 1)
+        with Way(look=_noting(trust.looking(own), weak)) as way:
+            end = way.go(absolute(path)).end
+            if not stat.S_ISREG(end.info.st_mode):
+                raise ProfileError(path, "is not a file")
+            try:
+                trust.require(end, own)
+            except trust.DistrustError as error:
+                weak.append(error)
+            if weak and not _packaged(way.held[-2]):
+                raise trust.disobedience(path, reason(weak[0]))
+            with os.fdopen(reopen(end, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+                data = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         raise ProfileError(path, f"cannot be read: {_words(error)}", _TIP) from None
     if len(data) > MAX_BYTES:
@@ -104,6 +118,26 @@ def _read(path: str) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise ProfileError(f"{path}:{line}", "is not UTF-8 text") from None
+
+
+def _noting(look: Look, weak: list[trust.DistrustError]) -> Look:
+    """The same look, which keeps what it finds for later: the way to a packaged profile may be anybody's."""
+
+    def note(above: Step, found: Step) -> None:
+        try:
+            look(above, found)
+        except trust.DistrustError as error:
+            weak.append(error)
+
+    return note
+
+
+def _packaged(directory: Step) -> bool:
+    """Whether that is the directory of the profiles that come with wstune."""
+    try:
+        return os.path.samestat(directory.info, os.stat(packaged()))
+    except OSError:
+        return False
 
 
 def _words(error: Exception) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from wstune.host.files import Root, is_decimal
-from wstune.readiness.unit_files import DIRECTORIES, names
+from wstune.readiness.unit_files import DIRECTORIES, full_name, names
 
 _MANAGER_DIRECTORIES = (
     "/etc/systemd/system.conf.d",
@@ -25,11 +25,6 @@ class UnitFiles(NamedTuple):
     name: str
     files: Files
     masked: bool = False
-
-
-def full_name(unit: str) -> str:
-    """`chat` as `chat.service`, as systemctl takes it."""
-    return unit if "." in unit else f"{unit}.service"
 
 
 def unit_files(root: Root, unit: str) -> UnitFiles | None:

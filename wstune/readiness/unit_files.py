@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from wstune.errors import UsageError
 from wstune.service import Limits
 from wstune.values import UNLIMITED
 
@@ -34,6 +35,13 @@ DEFAULT_NOFILE = (1024, 524_288)
 
 _TASKS_SHARE = 15
 """DefaultTasksMax= is this much of a hundred of min(pid_max, threads-max, the root group's pids.max)."""
+
+KINDS = ("service", "socket", "device", "mount", "automount", "swap", "target", "path", "timer", "slice", "scope")
+"""The kinds of units, by which their names end (systemd.unit(5))."""
+
+_STARTERS = ("socket", "path", "timer")
+_STEM = re.compile(r"(?:[A-Za-z0-9:_.@-]|\\x[0-9a-f]{2})+")
+_LONGEST_NAME = 255 - len(".d")
 
 _SECTIONS = ("Service", "Socket", "Mount", "Swap", "Slice", "Scope")
 _KEYS = ("LimitNOFILE", "LimitNPROC", "TasksMax", "MemoryMax", "MemoryLimit")
@@ -76,6 +84,34 @@ def names(unit: str, alias_of: str = "") -> tuple[str, ...]:
             prefix = prefix[:-1]
         found.append(kind)
     return tuple(dict.fromkeys(found))
+
+
+def full_name(unit: str) -> str:
+    """`chat` as `chat.service`, as systemctl takes it: what ends in no kind of unit is a service."""
+    return unit if unit.rpartition(".")[2] in KINDS else f"{unit}.service"
+
+
+def service_name(unit: str) -> str:
+    """The full name of a service whose drop-in systemd obeys. Raises UsageError for what is none."""
+    name = full_name(unit)
+    stem, _, kind = name.rpartition(".")
+    of_drop_ins = unit.removesuffix(".d")
+    if of_drop_ins != unit and of_drop_ins.rpartition(".")[2] in KINDS:
+        raise UsageError(
+            f"--unit {unit}: that is the directory of a unit's drop-ins, not a unit", f"name the unit: {of_drop_ins}"
+        )
+    if kind != "service":
+        said = f"--unit {unit}: the file limit is that of a service, and systemd would not obey it in a {kind}"
+        starts = f"name the service that it starts: --unit {stem}.service"
+        raise UsageError(said, starts if kind in _STARTERS else "name a service, or a process with --pid")
+    if not _STEM.fullmatch(stem):
+        raise UsageError(f"--unit {unit}: that is no name of a unit", "systemd-escape tells how a name is written")
+    if len(name) > _LONGEST_NAME:
+        raise UsageError(
+            f"--unit {unit[:40]}…: a name of {len(name)} letters is too long for a directory of drop-ins",
+            f"at most {_LONGEST_NAME} are possible",
+        )
+    return name
 
 
 def settings(files: Sequence[tuple[str, str]], keys: Sequence[str] = _KEYS) -> list[Setting]:

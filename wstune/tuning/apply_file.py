@@ -8,8 +8,9 @@ from pathlib import Path
 
 from wstune.changes import FileChange
 from wstune.host import own_files, systemd
-from wstune.host.files import words
+from wstune.host.files import reason, words
 from wstune.tuning.chain import ABSENT, PRESENT, standing_targets
+from wstune.tuning.persist import read_own
 from wstune.tuning.records import Act, ActKind, Transaction
 from wstune.tuning.steps import Fatal, intend, note_done
 from wstune.tuning.undo_file import Scene
@@ -22,7 +23,7 @@ def write_files(scene: Scene, txn: Transaction, files: Sequence[FileChange]) -> 
             _directories(scene, txn, Path(change.path).parent)
             _file(scene, txn, change)
         except OSError as error:
-            raise Fatal(f"cannot write {change.path}: {words(error).lower()}") from error
+            raise Fatal(f"cannot write {change.path}: {reason(error)}") from error
     try:
         systemd.reload_for(change.path for change in files)
     except OSError as error:
@@ -52,9 +53,7 @@ def _file(scene: Scene, txn: Transaction, change: FileChange) -> None:
     if before != change.before:
         raise Fatal(f"{change.path} has changed since the plan was made")
     number = len(txn.acts) + 1
-    base = present or own_files.FileImage(b"", 0o644, os.geteuid(), os.getegid(), {})
-    # What others might write, root would obey at the next boot.
-    image = base._replace(content=change.after.encode(), mode=base.mode & ~0o022)
+    image = _image(change.after, present)
     act = Act(
         txn=txn.id,
         number=number,
@@ -71,3 +70,21 @@ def _file(scene: Scene, txn: Transaction, change: FileChange) -> None:
     if not act.claim:
         own_files.replace(change.path, image)
     note_done(scene, act)
+
+
+_ACCESS_LIST = "system.posix_acl_access"
+
+
+def _image(text: str, present: own_files.FileImage | None) -> own_files.FileImage:
+    """The file to be: as the one there is where that is ours; else root's, 0644, with nothing of the stranger's.
+
+    What others might write, root would obey at the next boot: neither owner, mode nor access list may let them.
+    """
+    mine = own_files.FileImage(text.encode(), 0o644, os.geteuid(), os.getegid(), {})
+    own = read_own(present.content.decode("utf-8", "replace")) if present else None
+    if present is None or own is None or not own.intact or present.uid != mine.uid:
+        return mine
+    xattrs = dict(present.xattrs)
+    if present.mode & 0o022:
+        xattrs.pop(_ACCESS_LIST, None)
+    return present._replace(content=mine.content, mode=present.mode & 0o755, xattrs=xattrs)

@@ -3,7 +3,7 @@
     STATE (0755, /var/lib/wstune)
         journal.jsonl   (0644)  one record a line, appended, fsynced: everyone can see a transaction that was cut short
         pre/            (0700)  TXN-N.json (0600): files as they were, with owner, mode and extended attributes
-        lock            (0644)  flock(2); who holds it and since when
+        pre/lock        (0600)  flock(2), by nobody else, since nobody else can open it; who holds it, since when
 
 A line that a crash tore is ended by the next append and passed over by readers: its act had not begun.
 """
@@ -20,7 +20,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from wstune.errors import UsageError
-from wstune.host.own_files import FileImage, sync_directory
+from wstune.host import writing
+from wstune.host.files import reason
+from wstune.host.own_files import FileImage
 from wstune.host.trust import require_trusted
 from wstune.tuning.records import FORMAT, Transaction, replay
 
@@ -40,13 +42,21 @@ class Contents(NamedTuple):
 
 
 class Journal:
-    """The journal in one state directory. Reading needs no privilege and creates nothing."""
+    """The journal in one state directory. Reading needs no privilege and creates nothing.
+
+    Raises UsageError for an empty name, which an unset variable leaves.
+    """
 
     def __init__(self, state_dir: str = DEFAULT_STATE) -> None:
-        self.state_dir = Path(state_dir).absolute()
+        if not state_dir:
+            raise UsageError("--state-dir '': an empty name is no directory", f"leave it out for {DEFAULT_STATE}")
+        self._settle(Path(state_dir).absolute())
+        self._fd = -1
+
+    def _settle(self, state_dir: Path) -> None:
+        self.state_dir = state_dir
         self.index = self.state_dir / _INDEX
         self.pre = self.state_dir / _PRE
-        self._fd = -1
 
     def read(self) -> Contents:
         """All that it tells. Raises UsageError when it cannot be read, or was written by a later wstune."""
@@ -86,24 +96,22 @@ class Journal:
 
     def prepare(self) -> None:
         """Make the directories, or check those that are there. Raises UsageError when others could write to them."""
-        for path, mode in ((self.state_dir, 0o755), (self.pre, 0o700)):
+        for path in (self.state_dir, self.pre):
             try:
-                _make_directory(path, mode)
+                if path == self.pre:
+                    writing.make_private_directory(str(self.pre))
+                else:  # from here on by a way without links
+                    self._settle(Path(writing.make_directories(str(path), 0o755)))
             except OSError as error:
                 raise _unusable(path, error) from error
-            require_trusted(str(path), directory=True)
         if os.path.lexists(self.index):
             require_trusted(str(self.index))
 
     def open(self) -> None:
         """Open for appending; `prepare` must have been called. Raises OSError."""
         if self._fd < 0:
-            flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-            new = not os.path.lexists(self.index)
-            self._fd = os.open(self.index, flags, 0o644)
-            if new:
-                os.fchmod(self._fd, 0o644)  # whatever the umask: everyone may see what was done
-                sync_directory(str(self.state_dir))
+            # Everyone may see what was done, whatever the umask.
+            self._fd = writing.open_kept(str(self.index), 0o644, append=True)
 
     def close(self) -> None:
         """Close it; a second call does nothing."""
@@ -136,19 +144,8 @@ class Journal:
     def save_image(self, txn: str, number: int, image: FileImage) -> str:
         """Keep a file as it was, durably, for its owner only; its name is returned. Raises OSError."""
         name = f"{txn}-{number}.json"
-        path = self.pre / name
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-        fd = os.open(path, flags, 0o600)
-        try:
-            os.fchmod(fd, 0o600)
-            data = json.dumps(_image_record(image)).encode()
-            written = 0
-            while written < len(data):
-                written += os.write(fd, data[written:])
-            os.fsync(fd)
-        finally:
-            os.close(fd)
-        sync_directory(str(self.pre))
+        with writing.folder(str(self.pre)) as where:
+            writing.replace(where, name, json.dumps(_image_record(image)).encode())
         return name
 
     def load_image(self, name: str) -> FileImage:
@@ -178,21 +175,6 @@ def _decoded(raw: bytes) -> dict[str, Any] | None:
     return line if isinstance(line, dict) else None
 
 
-def _make_directory(path: Path, mode: int) -> None:
-    """Make a directory with exactly this mode, durably; parents that lack get 0755. One that exists is left alone."""
-    if path.is_dir():
-        return
-    _make_directory(path.parent, 0o755)
-    try:
-        path.mkdir(mode)
-    except FileExistsError:
-        if path.is_dir():
-            return
-        raise
-    path.chmod(mode)  # the umask may have taken bits away
-    sync_directory(str(path.parent))
-
-
 def _image_record(image: FileImage) -> dict[str, Any]:
     return {
         "content": base64.b64encode(image.content).decode(),
@@ -210,5 +192,4 @@ def _image(record: Mapping[str, Any]) -> FileImage:
 
 
 def _unusable(path: Path, error: OSError) -> UsageError:
-    reason = (error.strerror or str(error)).lower()
-    return UsageError(f"cannot use {path}: {reason}", "name another place with --state-dir")
+    return UsageError(f"cannot use {path}: {reason(error)}", "name another place with --state-dir")

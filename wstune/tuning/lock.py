@@ -1,18 +1,24 @@
-"""One wstune at a time: flock(2) on a file in the state directory.
+"""One wstune at a time: flock(2) on a file in the state directory, which nobody else can open.
 
-The kernel lets go when the process ends, however it ends, so what an old file says is no obstacle.
+The kernel lets go when the process ends, however it ends, so what an old file says is no obstacle. Whoever can
+open a file, if only to read, can hold its lock; so it lies in the directory that only its owner may enter (0700).
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from wstune.errors import LockedError, UsageError
+from wstune.host import writing
+from wstune.host.files import reason
+from wstune.host.processes import holds_lock
 
-NAME = "lock"
+NAME = "pre/lock"
 
 
 @contextmanager
@@ -29,16 +35,17 @@ def locked(state_dir: str, *, now: str, command: str) -> Iterator[None]:
     """
     path = f"{state_dir}/{NAME}"
     try:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        writing.make_private_directory(str(Path(path).parent))
+        fd = writing.open_kept(path, 0o600)
     except OSError as error:
-        raise UsageError(f"cannot open {path}: {(error.strerror or str(error)).lower()}") from error
+        raise UsageError(f"cannot open {path}: {reason(error)}") from error
     try:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise _taken(fd) from None
         except OSError as error:
-            raise UsageError(f"cannot lock {path}: {(error.strerror or str(error)).lower()}") from error
+            raise UsageError(f"cannot lock {path}: {reason(error)}") from error
         _sign(fd, f"pid {os.getpid()}, {command}, since {now}\n")
         yield
     finally:
@@ -62,10 +69,15 @@ def require_free(state_dir: str) -> None:
 
 
 def _taken(fd: int) -> LockedError:
-    holder = os.pread(fd, 200, 0).decode("utf-8", "replace").split("\n")[0]
-    return LockedError(
-        f"another wstune is at work{': ' + holder if holder else ''}", "wait until it has ended, then try again"
-    )
+    said = os.pread(fd, 200, 0).decode("utf-8", "replace").split("\n")[0]
+    signed = _SIGNED.match(said)
+    if signed and holds_lock(int(signed[1]), os.fstat(fd).st_ino):
+        return LockedError(f"another wstune is at work: {said}", "wait until it has ended, then try again")
+    return LockedError("somebody holds the lock of the journal", "wait until they let go: lslocks tells who it is")
+
+
+_SIGNED = re.compile(r"pid (\d{1,9}), ")
+"""What a holder writes; the one before may have left it, who has ended."""
 
 
 def _sign(fd: int, text: str) -> None:
