@@ -1,7 +1,8 @@
 """Where mutated inputs are tried: namespaces of their own, in which the host's files are read-only and its sysctls are not to be had.
 
     /               read-only, as is everything mounted below it but /proc and /dev
-    /proc/sys, /etc  files of a captured host, which may be written
+    /proc/sys       fs, vm and kernel are files of a captured host; net is that of the namespace
+    /etc            files of a captured host, which may be written
     the network     a loopback of its own and nothing else
     DIRECTORY       may be written: state, trees, and what failed
 
@@ -32,7 +33,7 @@ ETC = {
 _SCRIPT = """
 mount --make-rprivate /
 mount --bind "$0" "$0"
-mount --bind "$0/sys" /proc/sys
+for part in fs vm kernel; do mount --bind "$0/sys/$part" "/proc/sys/$part"; done
 mount --bind "$0/etc" /etc
 while read -r _ place _; do
     case "$place" in
@@ -46,7 +47,8 @@ exec "$@"
 
 def furnished(place: Path) -> Path:
     """Make the directory that `inside` takes, with /proc/sys and /etc of a captured host."""
-    shutil.copytree(HOSTS / "systemd-server/proc/sys", place / "sys")
+    for part in ("fs", "vm", "kernel"):
+        shutil.copytree(HOSTS / "systemd-server/proc/sys" / part, place / "sys" / part)
     shutil.copytree(HOSTS / "systemd-server/etc", place / "etc", symlinks=True)
     plant(place / "etc", ETC)
     for path in (place / "sys", *(place / "sys").rglob("*")):

@@ -19,6 +19,10 @@ VERBS: tuple[tuple[str, ...], ...] = (
     ("rollback", "2", "--format", "json"), ("rollback", "9" * 5000),
 )  # fmt: skip
 READERS = VERBS[:6]
+KEYS = tuple(
+    Path("/proc/sys/net/ipv4", name) for name in ("ip_local_port_range", "ip_local_reserved_ports", "tcp_max_tw_buckets")
+)
+"""What the seeds change; here they are the jail's own."""
 
 
 class Kind:
@@ -28,7 +32,7 @@ class Kind:
         self.place = place
         self.state = place / "state"
         self.seeds: list[Path] = []
-        self._keep("nothing")
+        self.values: list[dict[Path, str]] = []
         steps: tuple[tuple[str, ...], ...] = (
             ("apply", "container", "--yes", "--persist", "-n", "50k"),
             ("apply", "container", "--yes", "--persist", "-n", "300k", "--user", "nobody"),
@@ -38,21 +42,22 @@ class Kind:
             done = call(*step, "--state-dir", str(self.state))
             assert done.code == 0, done
             self._keep(str(number))
-        self.seeds = self.seeds[1:]
 
     def _keep(self, name: str) -> None:
-        """Copy the state, and the files below /etc and /proc/sys that go with it."""
+        """Copy the state, and the files below /etc and the sysctls that go with it."""
         kept = self.place / "seeds" / name
-        for part in ("state", "sys", "etc"):
-            if (self.place / part).exists():
-                shutil.copytree(self.place / part, kept / part, symlinks=True)
+        for part in ("state", "etc"):
+            shutil.copytree(self.place / part, kept / part, symlinks=True)
         self.seeds.append(kept)
+        self.values.append({path: path.read_text() for path in KEYS})
 
-    def _restore(self, seed: Path) -> None:
+    def _restore(self, which: int) -> None:
+        seed = self.seeds[which]
         shutil.rmtree(self.state)
         shutil.copytree(seed / "state", self.state)
-        for part in ("sys", "etc"):
-            _same(seed / part, self.place / part)
+        _same(seed / "etc", self.place / "etc")
+        for path, value in self.values[which].items():
+            path.write_text(value)
 
     def make(self, rng: Random) -> tuple[int, bytes, dict[str, bytes], list[tuple[str, ...]]]:
         """Which seed, its journal, its pre-images that are another, and the verbs to try, of which the last may write."""
@@ -71,7 +76,7 @@ class Kind:
 
     def tried(self, made: tuple[int, bytes, dict[str, bytes], list[tuple[str, ...]]]) -> Iterator[Outcome]:
         which, journal, images, verbs = made
-        self._restore(self.seeds[which])
+        self._restore(which)
         (self.state / "journal.jsonl").write_bytes(journal)
         for name, content in images.items():
             (self.state / "pre" / name).write_bytes(content)

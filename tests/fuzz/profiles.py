@@ -10,7 +10,7 @@ from random import Random
 from tests.conftest import ROOT
 from tests.fuzz import mutate
 from tests.fuzz.trial import Outcome, call
-from wstune.export.formats import FORMATS
+from wstune.export.formats import ExportFormat
 
 
 class Kind:
@@ -32,7 +32,7 @@ class Kind:
         name = str(self.file)
         yield call("profiles", "validate", name)
         yield call("profiles", "show", name, "-n", "50k")
-        form = list(FORMATS)[len(made) % len(FORMATS)]
-        yield call("export", name, "--format", str(getattr(form, "value", form)))
+        formats = list(ExportFormat)
+        yield call("export", name, "--format", formats[len(made) % len(formats)].value)
         yield call("apply", name, "--dry-run", "--state-dir", self.state)
         yield call("profiles", "list", "--profile-dir", str(self.file.parent))

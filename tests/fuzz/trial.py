@@ -52,7 +52,7 @@ def complaints(outcome: Outcome, codes: Collection[int] = CODES) -> list[str]:
     if outcome.code == 2 and not outcome.err.startswith("ERROR "):
         found.append(f"exit code 2 without a sentence: {outcome.err[:200]!r}")
     for name, text in (("stdout", outcome.out), ("stderr", outcome.err)):
-        control = next((char for char in text if not char.isprintable() and char != "\n"), "")
+        control = next((char for char in text if not char.isprintable() and char not in "\n\t"), "")
         if control:
             at = text.index(control)
             found.append(f"{control!r} on {name}: {text[max(0, at - 80) : at + 20]!r}")
