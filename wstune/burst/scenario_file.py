@@ -32,6 +32,7 @@ _SCALES = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _TIME = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h)?", re.ASCII)
 _RATE = re.compile(r"(\d{1,7}(?:\.\d{1,9})?)(?:\.\.(\d{1,7}(?:\.\d{1,9})?))?", re.ASCII)
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
+_LONG_NUMBER = re.compile(r"(?<![\w\"'])[+-]?\d[0-9A-Za-z_]{15,}")
 _AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
@@ -87,7 +88,7 @@ def _document(text: str, where: str) -> dict[str, Any]:
     import tomllib
 
     try:
-        return tomllib.loads(text)
+        document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         found = _AT_LINE.search(str(error))
         line = found[1] if found and found[1] else text.rstrip("\n").count("\n") + 1
@@ -95,6 +96,28 @@ def _document(text: str, where: str) -> dict[str, Any]:
         raise ScenarioError(f"{where}:{line}", f"is not TOML: {message[:1].lower()}{message[1:]}") from None
     except RecursionError:
         raise ScenarioError(f"{where}:1", "is nested too deeply") from None
+    except ValueError:  # more digits than Python turns into a number
+        raise _long_number(text, where) from None
+    if _has_long_number(document):
+        raise _long_number(text, where)
+    return document
+
+
+def _has_long_number(document: dict[str, Any]) -> bool:
+    """Whether a whole number has more than the 64 bits that TOML gives it: Python cannot even show very long ones."""
+    left: list[Any] = [document]
+    while left:
+        one = left.pop()
+        if isinstance(one, int) and one.bit_length() > 64:
+            return True
+        left += one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+    return False
+
+
+def _long_number(text: str, where: str) -> ScenarioError:
+    found = _LONG_NUMBER.search(text)
+    line = text.count("\n", 0, found.start()) + 1 if found else 1
+    return ScenarioError(f"{where}:{line}", "has a number of more than 64 bits, and TOML has none", "write a smaller one")
 
 
 def _tables(document: dict[str, Any], name: str, place: _Place, most: int) -> list[dict[str, Any]]:
@@ -156,7 +179,7 @@ def _session(table: dict[str, Any], number: int, place: _Place) -> s.Session:
     connect: dict[str, Any] = {}
     where = at("steps")
     if steps and "connect" in steps[0]:
-        connect, where = steps[0], lines.pop()
+        connect, where = steps[0], lines.pop() if lines else where
         steps = steps[1:]
     made = _steps(steps, lines, at("steps"), depth=0)
     return s.Session(
