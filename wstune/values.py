@@ -17,8 +17,8 @@ _NO_LIMIT_FROM = 2**62
 """cgroup v1 rounds LONG_MAX down to a page (9223372036854771712), so anything this large means no limit."""
 
 _INTEGER = re.compile(r"[+-]?\d{1,20}", re.ASCII)
-_COUNT = re.compile(r"(\d+(?:[_,]\d{3})*|\d+\.\d+)([kKM]?)", re.ASCII)
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)([KMGT]?)i?B?", re.IGNORECASE | re.ASCII)
+_COUNT = re.compile(r"(\d{1,20}(?:[_,]\d{3}){0,6}|\d{1,20}\.\d{1,20})([kKM]?)", re.ASCII)
+_SIZE = re.compile(r"(\d{1,20}(?:\.\d{1,20})?)([KMGT]?)i?B?", re.IGNORECASE | re.ASCII)
 
 
 class Kind(Enum):
@@ -131,7 +131,7 @@ def parse_count(text: str) -> int:
     """A count as people write it: `61189`, `100k`, `1.5M`, `1_000_000` (k and M are 10³ and 10⁶). Raises ValueError."""
     match = _COUNT.fullmatch(text.strip())
     if not match:
-        raise ValueError(f"got {text!r}, expected a count such as 61189, 100k or 2M")
+        raise ValueError(f"got {text[:60]!r}, expected a count such as 61189, 100k or 2M")
     scale = {"": 1, "k": 1_000, "K": 1_000, "M": 1_000_000}[match[2]]
     return round(float(match[1]) * scale) if "." in match[1] else int(re.sub("[_,]", "", match[1])) * scale
 
@@ -140,7 +140,7 @@ def parse_size(text: str) -> int:
     """A size in bytes: `512M`, `64G`, `16K`, `4096` (powers of 1024). Raises ValueError."""
     match = _SIZE.fullmatch(text.strip())
     if not match:
-        raise ValueError(f"got {text!r}, expected a size such as 16K, 512M or 64G")
+        raise ValueError(f"got {text[:60]!r}, expected a size such as 16K, 512M or 64G")
     return round(float(match[1]) * (1 << 10 * " KMGT".index(match[2].upper() or " ")))
 
 

@@ -245,3 +245,15 @@ def encoded(rng: Random, whole: str) -> bytes:
     """A text as bytes: mostly UTF-8, in which a lone surrogate is what it is in files, now and then damaged."""
     plain = whole.encode(errors="surrogatepass")
     return data(rng, plain) if rng.random() < 0.15 else plain
+
+
+def plain(value: Any) -> Any:
+    """The values of Python that a mutated structure stands for, where no text is between."""
+    if isinstance(value, Raw):
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):
+            return str(value)
+    if isinstance(value, dict):
+        return {str(key): plain(one) for key, one in value.items()}
+    return [plain(one) for one in value] if isinstance(value, list) else value

@@ -46,10 +46,10 @@ def complaints(outcome: Outcome, codes: Collection[int] = CODES) -> list[str]:
     found = []
     if outcome.code not in codes:
         words = "a defect" if outcome.code == DEFECT else f"exit code {outcome.code}"
-        found.append(f"{words}: {outcome.err.strip()[-600:]}")
+        found.append(f"{words}: {outcome.err[:200]!r}")
     if "Traceback" in outcome.err + outcome.out:
         found.append(f"a traceback: {(outcome.err + outcome.out)[-600:]}")
-    if outcome.code == 2 and not outcome.err.startswith("ERROR "):
+    if outcome.code == 2 and not outcome.err.startswith(("ERROR ", "Usage: ")) and "nagios" not in outcome.argv:
         found.append(f"exit code 2 without a sentence: {outcome.err[:200]!r}")
     for name, text in (("stdout", outcome.out), ("stderr", outcome.err)):
         control = next((char for char in text if not char.isprintable() and char not in "\n\t"), "")

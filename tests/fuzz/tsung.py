@@ -45,6 +45,7 @@ class Kind:
         scenario = str(self.place / "scenario.toml")
         imported = call("scenario", "import", str(self.place / "tsung.xml"), "-o", scenario)
         yield imported
+        yield call("scenario", "import", str(self.place / "tsung.xml"))
         if imported.code == 0:
             checked = call("scenario", "check", scenario)
             yield checked
