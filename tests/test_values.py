@@ -149,7 +149,25 @@ def test_counts(text: str, number: int) -> None:
     assert parse_count(text) == number
 
 
-@pytest.mark.parametrize("text", ["", "-1", "k", "1G", "1e3", "1 000", "1,00", "0x1", "nan", "inf", "\u0661"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "-1",
+        "k",
+        "1G",
+        "1e3",
+        "1 000",
+        "1,00",
+        "0x1",
+        "nan",
+        "inf",
+        "\u0661",
+        "9" * 5000,
+        "1." + "5" * 5000,
+        "9" * 5000 + "k",
+    ],
+)
 def test_no_counts(text: str) -> None:
     """Anything else is refused."""
     with pytest.raises(ValueError, match="expected a count"):
@@ -173,7 +191,7 @@ def test_sizes(text: str, number: int) -> None:
     assert parse_size(text) == number
 
 
-@pytest.mark.parametrize("text", ["", "-1", "K", "1X", "1 G", "1e3", "\u0661K"])
+@pytest.mark.parametrize("text", ["", "-1", "K", "1X", "1 G", "1e3", "\u0661K", "9" * 400, "9" * 5000 + "T"])
 def test_no_sizes(text: str) -> None:
     """Anything else is refused."""
     with pytest.raises(ValueError, match="expected a size"):

@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz KIND DIRECTORY FIRST COUNT`: try these inputs of a kind, within the jail; 1 when something is wrong.
+"""`python -m tests.fuzz KIND DIRECTORY FIRST COUNT`: try inputs of a kind, in the jail; 1: something is wrong.
 
 Each input is made from its number alone, and is in DIRECTORY/failed when wstune fails. One that takes longer than
 WALL_SECONDS ends the run with a traceback of where it was.
@@ -37,7 +37,11 @@ def main(name: str, place: Path, first: int, count: int) -> int:
         (place / "at").write_text(f"{name} {number}")
         faulthandler.dump_traceback_later(WALL_SECONDS, exit=True)
         began = time.process_time()
-        found = [f"wstune {' '.join(map(repr, one.argv))}\n    {words}" for one in kind.tried(made) for words in complaints(one)]
+        found = [
+            f"wstune {' '.join(map(repr, one.argv))}\n    {words}"
+            for one in kind.tried(made)
+            for words in complaints(one)
+        ]
         spent = time.process_time() - began
         faulthandler.cancel_dump_traceback_later()
         if spent > CPU_SECONDS:
@@ -47,7 +51,8 @@ def main(name: str, place: Path, first: int, count: int) -> int:
             kept = place / "failed" / f"{name}-{number}"
             kept.parent.mkdir(exist_ok=True)
             kept.write_bytes(made if isinstance(made, bytes) else repr(made).encode(errors="backslashreplace"))
-            print(f"{name} {number} ({kept}):\n  " + "\n  ".join(found), flush=True)
+            sys.stdout.write(f"{name} {number} ({kept}):\n  " + "\n  ".join(found) + "\n")
+            sys.stdout.flush()
     return 1 if wrong else 0
 
 

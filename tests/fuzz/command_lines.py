@@ -28,7 +28,11 @@ class Kind:
     def __init__(self, place: Path) -> None:
         self.place = place
         self.state = ("--state-dir", str(place / "state"))
-        self.seeds = [words for text in sorted({str(case.values[0]) for case in test_docs.CASES}) if len(words := _words(text)) > 1]
+        self.seeds = [
+            words
+            for text in sorted({str(case.values[0]) for case in test_docs.CASES})
+            if len(words := _words(text)) > 1
+        ]
         self.options = _options()
 
     def make(self, rng: Random) -> list[str]:
@@ -99,4 +103,8 @@ def _changed(rng: Random, words: list[str], known: list[str]) -> list[str]:
             return words
         case _:
             option = rng.choice(known)
-            return [*words, f"{option}={value}"] if rng.random() < 0.5 and option.startswith("--") else [*words, option, value]
+            return (
+                [*words, f"{option}={value}"]
+                if rng.random() < 0.5 and option.startswith("--")
+                else [*words, option, value]
+            )

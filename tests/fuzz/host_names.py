@@ -15,14 +15,52 @@ from tests.fuzz.stopped import without_bursts
 from tests.fuzz.trial import Outcome, call
 
 NAMES = (
-    "localhost", "here.example", "six.example", "many.example", "127.0.0.1", "127.1", "0x7f000001", "0.0.0.0", "[::1]", "[::]", "[fe80::1%25lo]",
-    "[fe80::1%lo]", "[fe80::1]", "[::ffff:127.0.0.1]", "224.0.0.1", "255.255.255.255", "xn--bcher-kva.example", "bücher.example", "ß.example",
-    "a" * 63 + ".example", "a" * 64, "a." * 126 + "a", "a." * 200, "x" * 300, "..", ".", "a..b", ".a", "a.", "-a", "a_b", "user@here.example", "here.example:22",
-    "here.example:", "here.example:0", "here.example:65536", "user@[::1]:2222", "[", "]", "[::1", "::1]", "[::1]x", "[v1.x]", "%", "%25", "١٢٧.٠.٠.١", "１２７.0.0.1",
-    "\u2024\u2024", "a\u3002b", "\u200d", "xn--", "xn--a", "xn--\x80", "*.example", "a,b", "a b", "\ud800.example", "\udcff",
+    "localhost", "here.example", "six.example", "many.example", "127.0.0.1", "127.1", "0x7f000001", "0.0.0.0",
+    "[::1]", "[::]", "[fe80::1%25lo]",
+    "[fe80::1%lo]", "[fe80::1]", "[::ffff:127.0.0.1]", "224.0.0.1", "255.255.255.255", "xn--bcher-kva.example",
+    "bücher.example", "ß.example",
+    "a" * 63 + ".example", "a" * 64, "a." * 126 + "a", "a." * 200, "x" * 300, "..", ".", "a..b", ".a", "a.", "-a",
+    "a_b", "user@here.example", "here.example:22",
+    "here.example:", "here.example:0", "here.example:65536", "user@[::1]:2222", "[", "]", "[::1", "::1]", "[::1]x",
+    "[v1.x]", "%", "%25", "١٢٧.٠.٠.١", "１２７.0.0.1",
+    "\u2024\u2024", "a\u3002b", "\u200d", "xn--", "xn--a", "xn--\x80", "*.example", "a,b", "a b", "\ud800.example",
+    "\udcff",
 )  # fmt: skip
-PORTS = ("", ":9", ":0", ":65535", ":65536", ":-1", ":x", ":", ":9:9", ":٩", ":" + "9" * 5000, ":0x9", ": 9", ":+9", ":9 ")
-SCHEMES = ("ws://", "ws://", "ws://", "wss://", "http://", "WS://", "ws:", "ws:/", "//", "", "ws://user@", "ws://u:p@", "tls://", "tcp://", "ws://,", "\tws://")
+PORTS = (
+    "",
+    ":9",
+    ":0",
+    ":65535",
+    ":65536",
+    ":-1",
+    ":x",
+    ":",
+    ":9:9",
+    ":٩",
+    ":" + "9" * 5000,
+    ":0x9",
+    ": 9",
+    ":+9",
+    ":9 ",
+)
+SCHEMES = (
+    "ws://",
+    "ws://",
+    "ws://",
+    "wss://",
+    "http://",
+    "WS://",
+    "ws:",
+    "ws:/",
+    "//",
+    "",
+    "ws://user@",
+    "ws://u:p@",
+    "tls://",
+    "tcp://",
+    "ws://,",
+    "\tws://",
+)
 PATHS = ("", "/", "/chat", "/?x", "/#", "/%zz", "/{number}", "/a b", "//", "/\r\nX: y", "?", "#", "/é", "/\x00", ",")
 
 
@@ -67,9 +105,24 @@ def _line(rng: Random, scenario: str) -> list[str]:
         case 0:
             return ["check", "--hosts", _names(rng)]
         case 1:
-            return ["verify", "host", "-n", "2", "--hosts", _names(rng), *(["--serve-on", _name(rng)] if rng.random() < 0.5 else [])]
+            return [
+                "verify",
+                "host",
+                "-n",
+                "2",
+                "--hosts",
+                _names(rng),
+                *(["--serve-on", _name(rng)] if rng.random() < 0.5 else []),
+            ]
         case 2:
-            return ["verify", "host", "-n", "2", "--cluster", rng.choice((_url(rng), _name(rng), f"local:{_name(rng)}"))]
+            return [
+                "verify",
+                "host",
+                "-n",
+                "2",
+                "--cluster",
+                rng.choice((_url(rng), _name(rng), f"local:{_name(rng)}")),
+            ]
         case 3:
             return ["serve", "--bind", _name(rng), "--port", "0"]
         case 4:

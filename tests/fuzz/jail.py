@@ -1,4 +1,4 @@
-"""Where mutated inputs are tried: namespaces of their own, in which the host's files are read-only and its sysctls are not to be had.
+"""Where mutated inputs are tried: namespaces in which the host's files are read-only, and its sysctls out of reach.
 
     /               read-only, as is everything mounted below it but /proc and /dev
     /proc/sys       fs, vm and kernel are files of a captured host; net is that of the namespace
@@ -24,7 +24,8 @@ from tests.conftest import ROOT
 from tests.trees import HOSTS, plant
 
 ETC = {
-    "hosts": "127.0.0.1 localhost here.example\n::1 localhost six.example\n192.0.2.7 many.example\n192.0.2.8 many.example\n",
+    "hosts": "127.0.0.1 localhost here.example\n::1 localhost six.example\n192.0.2.7 many.example\n"
+    "192.0.2.8 many.example\n",
     "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
     "passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n",
     "group": "root:x:0:\nnogroup:x:65534:\n",
@@ -58,7 +59,19 @@ def furnished(place: Path) -> Path:
 
 def inside(place: Path, *arguments: str, seconds: float) -> subprocess.CompletedProcess[str]:
     """Run `python -m tests.fuzz ARGUMENTS` in there."""
-    command = ["unshare", "-Urnm", "sh", "-eu", "-c", _SCRIPT, str(place), sys.executable, "-m", "tests.fuzz", *arguments]
+    command = [
+        "unshare",
+        "-Urnm",
+        "sh",
+        "-eu",
+        "-c",
+        _SCRIPT,
+        str(place),
+        sys.executable,
+        "-m",
+        "tests.fuzz",
+        *arguments,
+    ]
     environment = {"PATH": os.environ["PATH"], "HOME": str(place), "LANG": "C.UTF-8", "NO_COLOR": "1"}
     return subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=seconds, check=False

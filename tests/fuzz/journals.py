@@ -15,12 +15,14 @@ from tests.fuzz.trial import Outcome, call
 
 VERBS: tuple[tuple[str, ...], ...] = (
     ("status",), ("status", "--format", "json"), ("history",), ("history", "--format", "json"), ("check", "container"),
-    ("apply", "container", "--dry-run"), ("apply", "container", "--yes", "--persist"), ("rollback",), ("rollback", "1", "--force"),
+    ("apply", "container", "--dry-run"), ("apply", "container", "--yes", "--persist"), ("rollback",),
+    ("rollback", "1", "--force"),
     ("rollback", "2", "--format", "json"), ("rollback", "9" * 5000),
 )  # fmt: skip
 READERS = VERBS[:6]
 KEYS = tuple(
-    Path("/proc/sys/net/ipv4", name) for name in ("ip_local_port_range", "ip_local_reserved_ports", "tcp_max_tw_buckets")
+    Path("/proc/sys/net/ipv4", name)
+    for name in ("ip_local_port_range", "ip_local_reserved_ports", "tcp_max_tw_buckets")
 )
 """What the seeds change; here they are the jail's own."""
 
@@ -60,7 +62,7 @@ class Kind:
             path.write_text(value)
 
     def make(self, rng: Random) -> tuple[int, bytes, dict[str, bytes], list[tuple[str, ...]]]:
-        """Which seed, its journal, its pre-images that are another, and the verbs to try, of which the last may write."""
+        """Which seed, its journal, the pre-images that differ, and the verbs to try; the last may write."""
         which = rng.randrange(len(self.seeds))
         seed = self.seeds[which] / "state"
         journal = (seed / "journal.jsonl").read_text()
@@ -68,7 +70,9 @@ class Kind:
         files = sorted((seed / "pre").iterdir())
         if files and rng.random() < 0.2:
             file = rng.choice(files)
-            images[file.name] = mutate.encoded(rng, mutate.to_json(mutate.structure(rng, json.loads(file.read_bytes()))))
+            images[file.name] = mutate.encoded(
+                rng, mutate.to_json(mutate.structure(rng, json.loads(file.read_bytes())))
+            )
         else:
             journal = _mutated(rng, journal)
         verbs = [rng.choice(READERS), rng.choice(VERBS), rng.choice(VERBS[6:])]

@@ -233,7 +233,9 @@ def data(rng: Random, whole: bytes) -> bytes:
         case 4:
             return whole.replace(b"\n", rng.choice((b"\r\n", b"\r", b"\n\n", b"\0")))
         case 5:
-            return whole.decode(errors="replace").encode(rng.choice(("utf-16", "utf-16-le", "utf-32", "utf-7", "utf-8-sig")))
+            return whole.decode(errors="replace").encode(
+                rng.choice(("utf-16", "utf-16-le", "utf-32", "utf-7", "utf-8-sig"))
+            )
         case 6:
             return whole[at:] + whole[:at]
         case _:

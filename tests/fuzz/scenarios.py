@@ -9,8 +9,8 @@ from random import Random
 
 from tests.conftest import ROOT, TESTS
 from tests.fuzz import mutate
-from tests.fuzz.trial import Outcome, call
 from tests.fuzz.stopped import without_bursts
+from tests.fuzz.trial import Outcome, call
 
 
 class Kind:
@@ -19,7 +19,9 @@ class Kind:
     def __init__(self, place: Path) -> None:
         self.file = place / "scenario.toml"
         self.seeds = [path.read_text() for path in sorted((TESTS / "cases/tsung").glob("*.toml"))]
-        self.seeds += [block for path in sorted((ROOT / "docs").rglob("*.md")) for block in scenarios_in(path.read_text())]
+        self.seeds += [
+            block for path in sorted((ROOT / "docs").rglob("*.md")) for block in scenarios_in(path.read_text())
+        ]
         self.documents = [tomllib.loads(text) for text in self.seeds]
 
     def make(self, rng: Random) -> bytes:

@@ -70,7 +70,9 @@ class Kind:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def make(self, rng: Random) -> tuple[list[bytes], str]:
-        return [_answer(rng) for _ in range(3)], rng.choice(("terminal", "json", "html", "markdown", "prometheus", "junit", "csv", "nagios"))
+        return [_answer(rng) for _ in range(3)], rng.choice(
+            ("terminal", "json", "html", "markdown", "prometheus", "junit", "csv", "nagios")
+        )
 
     def tried(self, made: tuple[list[bytes], str]) -> Iterator[Outcome]:
         self.answers, form = list(made[0]), made[1]

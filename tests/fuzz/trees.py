@@ -15,11 +15,25 @@ from tests.trees import HOSTS
 from wstune.report.formats import ReportFormat
 
 WAYS: tuple[tuple[str, ...], ...] = (
-    (), (), ("-n", "1M"), ("--role", "generator"), ("--role", "proxy", "--sources", "4"), ("--user", "root"), ("--user", "nobody"),
-    ("--unit", "ssh"), ("--unit", "ssh.service", "-n", "1M"), ("--unit", "user@1000.service"), ("--pid", "1"), ("million",), ("container", "--strict"),
+    (), (), ("-n", "1M"), ("--role", "generator"), ("--role", "proxy", "--sources", "4"), ("--user", "root"),
+    ("--user", "nobody"),
+    ("--unit", "ssh"), ("--unit", "ssh.service", "-n", "1M"), ("--unit", "user@1000.service"), ("--pid", "1"),
+    ("million",), ("container", "--strict"),
     *(("--format", form.value) for form in ReportFormat),
 )  # fmt: skip
-LINKS = ("..", "/", ".", "/dev/zero", "/dev/tty", "/proc/self/fd/0", "/proc/self/mem", "loop", "x" * 250, "../../../../etc/passwd", "/nowhere")
+LINKS = (
+    "..",
+    "/",
+    ".",
+    "/dev/zero",
+    "/dev/tty",
+    "/proc/self/fd/0",
+    "/proc/self/mem",
+    "loop",
+    "x" * 250,
+    "../../../../etc/passwd",
+    "/nowhere",
+)
 
 
 class Kind:
@@ -29,7 +43,14 @@ class Kind:
         self.trees = place / "trees"
         shutil.copytree(HOSTS, self.trees, symlinks=True)
         self.names = sorted(path.name for path in self.trees.iterdir() if path.is_dir())
-        self.files = {name: sorted(str(path.relative_to(self.trees / name)) for path in (self.trees / name).rglob("*") if path.is_file() and not path.is_symlink()) for name in self.names}
+        self.files = {
+            name: sorted(
+                str(path.relative_to(self.trees / name))
+                for path in (self.trees / name).rglob("*")
+                if path.is_file() and not path.is_symlink()
+            )
+            for name in self.names
+        }
 
     def make(self, rng: Random) -> tuple[str, dict[str, tuple[str, object]], tuple[str, ...]]:
         """A tree, what becomes of some of its files, and how it is judged."""
@@ -88,6 +109,8 @@ def _become(path: Path, how: str, content: object) -> None:
         case "data":
             assert isinstance(content, bytes)
             path.write_bytes(content)
+        case _:
+            assert how == "gone"
 
 
 def _remove(path: Path) -> None:

@@ -26,7 +26,9 @@ class Outcome:
 
 def call(*argv: str, typed: str = "") -> Outcome:
     """Carry out a command line as `wstune` does, but for the process; nobody is at the terminal."""
-    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="replace", write_through=True) for _ in range(2))
+    out, err = (
+        io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="replace", write_through=True) for _ in range(2)
+    )
     before = sys.stdin, sys.stdout, sys.stderr, sys.argv
     sys.stdin, sys.stdout, sys.stderr = cast("TextIO", io.StringIO(typed)), out, err
     sys.argv = ["wstune", *argv]

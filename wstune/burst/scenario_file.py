@@ -117,7 +117,9 @@ def _has_long_number(document: dict[str, Any]) -> bool:
 def _long_number(text: str, where: str) -> ScenarioError:
     found = _LONG_NUMBER.search(text)
     line = text.count("\n", 0, found.start()) + 1 if found else 1
-    return ScenarioError(f"{where}:{line}", "has a number of more than 64 bits, and TOML has none", "write a smaller one")
+    return ScenarioError(
+        f"{where}:{line}", "has a number of more than 64 bits, and TOML has none", "write a smaller one"
+    )
 
 
 def _tables(document: dict[str, Any], name: str, place: _Place, most: int) -> list[dict[str, Any]]:
