@@ -94,10 +94,13 @@ WRONG = {
         "x.toml:5: there are two sessions 'a'",
     ),
     "no-list": ("schema = 1\nsession = 5", "x.toml:2: `session` is not a list of tables"),
-    "long-number": ("schema = 1\nhold = " + "9" * 5000 + "\n" + SESSION, "x.toml:2: has a number of more than 64 bits"),
+    "long-number": (
+        "schema = 1\nhold = " + "9" * 5000 + "\n" + SESSION,
+        "x.toml:2: has a number or a date that is out of range",
+    ),
     "long-hexadecimal": (
         "schema = 1\n\nhold = 0x" + "f" * 5000 + "\n" + SESSION,
-        "x.toml:3: has a number of more than 64",
+        "x.toml:3: has an integer of more than 64 bits",
     ),
     "large-message": (HEAD + f'  {{ send = "{"x" * 65_537}" }},\n]', "x.toml:6: a message of more than 65,536 bytes"),
 }

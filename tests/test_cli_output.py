@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from wstune.cli.output import check_writable, plain, print_error, wants_color, write_outcome, write_report
+from wstune.cli.output import check_writable, print_error, wants_color, write_outcome, write_report
 from wstune.errors import UsageError
 
 
@@ -48,11 +48,6 @@ def test_errors_are_coloured_on_request(monkeypatch: pytest.MonkeyPatch, capsys:
     monkeypatch.setenv("FORCE_COLOR", "1")
     print_error("no", "yes")
     assert capsys.readouterr().err == "\x1b[31mERROR\x1b[0m no\n\x1b[36mTIP\x1b[0m   yes\n"
-
-
-def test_plain_spells_control_characters_out() -> None:
-    """Escape sequences and line ends are shown, other text is as it was."""
-    assert plain("a\x1b[0m\nb · ≥") == "a\\x1b[0m\\nb · ≥"
 
 
 def test_a_report_replaces_the_file(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from tests.conftest import ROOT
 
 LAYERS = (
-    ("errors", "values", "service", "model", "changes", "verification", "__init__"),
+    ("errors", "printable", "values", "service", "model", "changes", "verification", "__init__"),
     ("tunables",),
     # pure
     (

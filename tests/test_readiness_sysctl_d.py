@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,11 +21,13 @@ from wstune.readiness.sysctl_d import (
     NAMES_OF,
     ConfigFile,
     Write,
+    bounded,
     loaded_writes,
     normalised,
     procps_writes,
     systemd_writes,
 )
+from wstune.tunables import CATALOGUE
 
 CASES = {path.stem: tomllib.loads(path.read_text()) for path in sorted((TESTS / "cases/sysctl-d").glob("*.toml"))}
 KEYS = (
@@ -153,3 +156,35 @@ def test_one_file() -> None:
     writes: Sequence[Write] = found["net.core.somaxconn"]
     assert [write.text for write in writes] == ["1", "3"]
     assert writes[-1].source == "/etc/ufw/sysctl.conf:3"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "net.*.x = 1\n" * 2_000_000,
+        "\n".join(f"net.*.*{n} = 1" for n in range(60_000)),
+        "net." + "[" * 1_000_000 + " = 1\n",
+        "\n".join(f"-net.*.*{n}" for n in range(60_000)),
+    ],
+    ids=["large", "globs", "long", "exclusions"],
+)
+def test_what_takes_too_much_work_counts_as_unread(text: str) -> None:
+    """Files beyond the bounds of size and of patterns are unread, the others are read, all within 2 s."""
+    small = [ConfigFile(f"/etc/sysctl.d/{name}.conf", "net.core.somaxconn = 5\nnet.ipv4.* = 1\n") for name in "az"]
+    started = time.process_time()
+    files = list(bounded([small[0], ConfigFile("/etc/sysctl.d/m.conf", text), small[1]]))
+    assert files == [small[0], ConfigFile("/etc/sysctl.d/m.conf", None), small[1]]
+    for writes in (systemd_writes, procps_writes):
+        assert writes(files, ["net.core.somaxconn"])["net.core.somaxconn"][0].text == "5"
+    assert time.process_time() - started < 2
+
+
+def test_the_bounds_are_of_all_files_together() -> None:
+    """A thousand small files of patterns are no way round: the work is bounded, and those beyond it are unread."""
+    many = [ConfigFile(f"/etc/sysctl.d/{n:04}.conf", f"net.ipv4.*{n} = 1\n-net.*.[a-z]{n}*\n" * 3) for n in range(1000)]
+    started = time.process_time()
+    files = list(bounded(many))
+    assert 100 < sum(file.text is not None for file in files) < 200
+    for writes in (systemd_writes, procps_writes):
+        writes(files, list(CATALOGUE))
+    assert time.process_time() - started < 3

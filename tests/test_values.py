@@ -149,25 +149,7 @@ def test_counts(text: str, number: int) -> None:
     assert parse_count(text) == number
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "-1",
-        "k",
-        "1G",
-        "1e3",
-        "1 000",
-        "1,00",
-        "0x1",
-        "nan",
-        "inf",
-        "\u0661",
-        "9" * 5000,
-        "1." + "5" * 5000,
-        "9" * 5000 + "k",
-    ],
-)
+@pytest.mark.parametrize("text", ["", "-1", "k", "1G", "1e3", "1 000", "1,00", "0x1", "nan", "inf", "\u0661"])
 def test_no_counts(text: str) -> None:
     """Anything else is refused."""
     with pytest.raises(ValueError, match="expected a count"):
@@ -191,8 +173,32 @@ def test_sizes(text: str, number: int) -> None:
     assert parse_size(text) == number
 
 
-@pytest.mark.parametrize("text", ["", "-1", "K", "1X", "1 G", "1e3", "\u0661K", "9" * 400, "9" * 5000 + "T"])
+@pytest.mark.parametrize("text", ["", "-1", "K", "1X", "1 G", "1e3", "\u0661K"])
 def test_no_sizes(text: str) -> None:
     """Anything else is refused."""
     with pytest.raises(ValueError, match="expected a size"):
         parse_size(text)
+
+
+@pytest.mark.parametrize("text", ["1.5", "0.0001k", "1.2345k", "9" * 5000, "9" * 5000 + "k", "1." + "1" * 400 + "M"])
+def test_a_count_is_whole_and_no_endless_number(text: str) -> None:
+    """Half a connection, and a number of thousands of digits, are refused in our own words."""
+    with pytest.raises(ValueError, match=r"whole number|digits") as caught:
+        parse_count(text)
+    assert len(str(caught.value)) < 100
+
+
+@pytest.mark.parametrize("text", ["9" * 400 + "G", "9" * 5000])
+def test_a_size_is_no_endless_number(text: str) -> None:
+    """A size beyond every machine's is refused, not infinite."""
+    with pytest.raises(ValueError, match="digits"):
+        parse_size(text)
+
+
+@pytest.mark.parametrize("text", ["1\n2\n3", "1 2\x1c3", "1\u20282 3", "1\x0b2\x0c3"])
+def test_numbers_stand_on_one_line(text: str) -> None:
+    """Only blanks and tabs part numbers: no other white space gets into a value."""
+    with pytest.raises(ValueError, match="three integers"):
+        parse(Kind.TRIPLE, text)
+    with pytest.raises(ValueError, match="ports"):
+        parse(Kind.PORTS, text)

@@ -105,7 +105,9 @@ class Tunable:
         default: how the kernel arrives at the value it has untouched.
         since: first kernel that has it, or has it in this scope; empty when as old as the hills.
         sources: kernel file and function, man page, RFC section.
-        minimum, maximum: what the kernel accepts for each number (None: no bound); outside them a write is EINVAL.
+        minimum, maximum: what the kernel accepts for each number; outside them a write is EINVAL. None: no bound of
+            its own, so that of a C int.
+        grammar: of a TEXT, the regular expression that the whole value must match.
         latched: when a new value counts: "" at once, else e.g. `at listen()`, `at socket creation`, `at login`.
         order: rank in apply (lower first); rollback goes the other way. facts: reserved ports before the port range,
             nr_open before nofile.
@@ -130,6 +132,7 @@ class Tunable:
     since: str = ""
     minimum: int | None = None
     maximum: int | None = None
+    grammar: str = ""
     latched: str = ""
     order: int = 50
     writable_in_netns: bool = False

@@ -17,8 +17,11 @@ _NO_LIMIT_FROM = 2**62
 """cgroup v1 rounds LONG_MAX down to a page (9223372036854771712), so anything this large means no limit."""
 
 _INTEGER = re.compile(r"[+-]?\d{1,20}", re.ASCII)
-_COUNT = re.compile(r"(\d{1,20}(?:[_,]\d{3}){0,6}|\d{1,20}\.\d{1,20})([kKM]?)", re.ASCII)
-_SIZE = re.compile(r"(\d{1,20}(?:\.\d{1,20})?)([KMGT]?)i?B?", re.IGNORECASE | re.ASCII)
+_COUNT = re.compile(r"(\d+(?:[_,]\d{3})*|\d+\.\d+)([kKM]?)", re.ASCII)
+_MAX_DIGITS = 24
+"""Of a number that a person writes: more than any count or size has."""
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)([KMGT]?)i?B?", re.IGNORECASE | re.ASCII)
 
 
 class Kind(Enum):
@@ -132,8 +135,7 @@ def parse_count(text: str) -> int:
     match = _COUNT.fullmatch(text.strip())
     if not match:
         raise ValueError(f"got {text[:60]!r}, expected a count such as 61189, 100k or 2M")
-    scale = {"": 1, "k": 1_000, "K": 1_000, "M": 1_000_000}[match[2]]
-    return round(float(match[1]) * scale) if "." in match[1] else int(re.sub("[_,]", "", match[1])) * scale
+    return _scaled(re.sub("[_,]", "", match[1]), {"": 1, "k": 1_000, "K": 1_000, "M": 1_000_000}[match[2]], text)
 
 
 def parse_size(text: str) -> int:
@@ -141,11 +143,22 @@ def parse_size(text: str) -> int:
     match = _SIZE.fullmatch(text.strip())
     if not match:
         raise ValueError(f"got {text[:60]!r}, expected a size such as 16K, 512M or 64G")
-    return round(float(match[1]) * (1 << 10 * " KMGT".index(match[2].upper() or " ")))
+    return _scaled(match[1], 1 << 10 * " KMGT".index(match[2].upper() or " "), text, whole=False)
+
+
+def _scaled(digits: str, scale: int, text: str, *, whole: bool = True) -> int:
+    """The decimal number times the scale. Raises ValueError when it is not whole but must be, or very large."""
+    before, _, after = digits.partition(".")
+    if len(digits) > _MAX_DIGITS:
+        raise ValueError(f"got a number of {len(digits):,} digits, expected at most {_MAX_DIGITS}")
+    number, rest = divmod(int(before + after) * scale, 10 ** len(after))
+    if rest and whole:
+        raise ValueError(f"got {text!r}, expected a whole number")
+    return number + (2 * rest >= 10 ** len(after) and rest > 0)
 
 
 def _integers(raw: str, count: int, expected: str) -> tuple[int, ...]:
-    parts = raw.split()
+    parts = [part for part in raw.replace("\t", " ").split(" ") if part]
     if len(parts) != count or not all(_INTEGER.fullmatch(part) for part in parts):
         raise ValueError(f"got {raw[:60]!r}, expected {expected}")
     return tuple(map(int, parts))
@@ -153,7 +166,7 @@ def _integers(raw: str, count: int, expected: str) -> tuple[int, ...]:
 
 def _port_ranges(raw: str) -> tuple[int, ...]:
     numbers: list[int] = []
-    for part in filter(None, re.split(r"[,\s]+", raw)):
+    for part in filter(None, re.split(r"[, \t]+", raw)):
         low, dash, high = part.partition("-")
         if not (part.isascii() and low.isdecimal() and (high.isdecimal() if dash else True)):
             raise ValueError(f"got {raw[:60]!r}, expected ports such as 3000,8000-8010")

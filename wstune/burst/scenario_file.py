@@ -9,6 +9,7 @@ from wstune.burst import scenario as s
 from wstune.errors import ScenarioError
 from wstune.readiness.expressions import closest
 from wstune.readiness.toml_lines import Key, inline_lines, key_lines
+from wstune.readiness.toml_reader import TomlError, read_toml
 
 SCHEMA = 1
 TOP_KEYS = ("schema", "hold", "servers", "sources", "phase", "session")
@@ -32,8 +33,6 @@ _SCALES = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _TIME = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h)?", re.ASCII)
 _RATE = re.compile(r"(\d{1,7}(?:\.\d{1,9})?)(?:\.\.(\d{1,7}(?:\.\d{1,9})?))?", re.ASCII)
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
-_LONG_NUMBER = re.compile(r"(?<![\w\"'])[+-]?\d[0-9A-Za-z_]{15,}")
-_AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
 class _Place:
@@ -85,41 +84,10 @@ def parse(text: str, where: str) -> s.Scenario:
 
 
 def _document(text: str, where: str) -> dict[str, Any]:
-    import tomllib
-
     try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        found = _AT_LINE.search(str(error))
-        line = found[1] if found and found[1] else text.rstrip("\n").count("\n") + 1
-        message = _AT_LINE.sub("", str(error))
-        raise ScenarioError(f"{where}:{line}", f"is not TOML: {message[:1].lower()}{message[1:]}") from None
-    except RecursionError:
-        raise ScenarioError(f"{where}:1", "is nested too deeply") from None
-    except ValueError:  # more digits than Python turns into a number
-        raise _long_number(text, where) from None
-    if _has_long_number(document):
-        raise _long_number(text, where)
-    return document
-
-
-def _has_long_number(document: dict[str, Any]) -> bool:
-    """Whether a whole number has more than the 64 bits that TOML gives it: Python cannot even show very long ones."""
-    left: list[Any] = [document]
-    while left:
-        one = left.pop()
-        if isinstance(one, int) and one.bit_length() > 64:
-            return True
-        left += one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
-    return False
-
-
-def _long_number(text: str, where: str) -> ScenarioError:
-    found = _LONG_NUMBER.search(text)
-    line = text.count("\n", 0, found.start()) + 1 if found else 1
-    return ScenarioError(
-        f"{where}:{line}", "has a number of more than 64 bits, and TOML has none", "write a smaller one"
-    )
+        return read_toml(text)
+    except TomlError as error:
+        raise ScenarioError(f"{where}:{error.line}", str(error)) from None
 
 
 def _tables(document: dict[str, Any], name: str, place: _Place, most: int) -> list[dict[str, Any]]:

@@ -17,8 +17,9 @@ from typer.core import TyperGroup
 
 from wstune import __version__
 from wstune.cli.groups import EXAMPLES, grouped, shortened
-from wstune.cli.output import close_quietly, plain, print_error
+from wstune.cli.output import close_quietly, print_error
 from wstune.errors import UsageError, WstuneError
+from wstune.printable import printable
 
 if TYPE_CHECKING:
     from typer._click import Command, Context
@@ -157,7 +158,7 @@ def _usage(error: typer.TyperException, args: Sequence[str]) -> tuple[str, str]:
     option = getattr(error, "option_name", None)
     if option and context and "No such option" in error.message:
         known = [name for param in context.command.params for name in (*param.opts, *param.secondary_opts)]
-        return f"{context.command_path} has no option {plain(option)}", _nearest(option, known, help_command)
+        return f"{context.command_path} has no option {printable(option)}", _nearest(option, known, help_command)
     words, _, meant = " ".join(error.format_message().split()).rstrip(".?").partition(". Did you mean ")
     return words[:1].lower() + words[1:], f"did you mean {meant}? {help_command}" if meant else help_command
 

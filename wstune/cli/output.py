@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from wstune.errors import UsageError
+from wstune.printable import printable
 
 _RED, _CYAN, _OFF = "\x1b[31m", "\x1b[36m", "\x1b[0m"
 
@@ -21,15 +22,10 @@ def wants_color(stream: TextIO) -> bool:
     return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def plain(text: str) -> str:
-    """The text with control characters spelled out: what a user typed or a file held may not steer the terminal."""
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
-
-
 def print_error(message: str, tip: str = "") -> None:
     """One sentence and a way out, on stderr."""
     red, cyan, off = (_RED, _CYAN, _OFF) if wants_color(sys.stderr) else ("", "", "")
-    lines = f"{red}ERROR{off} {plain(message)}\n" + (f"{cyan}TIP{off}   {plain(tip)}\n" if tip else "")
+    lines = f"{red}ERROR{off} {printable(message)}\n" + (f"{cyan}TIP{off}   {printable(tip)}\n" if tip else "")
     try:
         sys.stderr.write(lines)
     except OSError:

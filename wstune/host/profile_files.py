@@ -42,7 +42,8 @@ def directories(profile_dirs: Iterable[str] = (), etc: str = ETC) -> tuple[str, 
 def find(name: str, profile_dirs: Iterable[str] = (), *, etc: str = ETC) -> tuple[str, str]:
     """The text of a profile and the path of its file, from a name or a path. Raises ProfileError."""
     if is_path(name):
-        return _read(name), name
+        path = _tidied(name)
+        return _read(path), path
     dirs = directories(profile_dirs, etc)
     if name and name not in (".", "..") and "\0" not in name:
         for directory in dirs:
@@ -76,6 +77,16 @@ def list_profiles(profile_dirs: Iterable[str] = (), *, etc: str = ETC) -> dict[s
             if suffix == ".toml" and stem:
                 found.setdefault(stem, os.path.join(directory, entry))
     return dict(sorted(found.items()))
+
+
+def _tidied(path: str) -> str:
+    """Without `.` and `..` on the way, where that leads to the same file: one file has one name."""
+    if "/./" not in path and "/.." not in path:
+        return path
+    tidied = os.path.normpath(path)
+    if path.startswith("./") and not tidied.startswith("."):
+        tidied = f"./{tidied}"
+    return tidied if os.path.realpath(tidied) == os.path.realpath(path) else os.path.realpath(path)
 
 
 def _read(path: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from wstune.host.files import Root, printable
 from wstune.readiness.next_boot import Boot
-from wstune.readiness.sysctl_d import CONF, DIRECTORIES, ConfigFile, in_order
+from wstune.readiness.sysctl_d import CONF, DIRECTORIES, ConfigFile, bounded, in_order
 
 MODULE_DIRECTORIES = (
     "/etc/modules-load.d",
@@ -52,7 +52,14 @@ def loader(root: Root) -> str | None:
 
 
 def sysctl_files(root: Root) -> Iterable[ConfigFile]:
-    """Every file that either loader would look at, in the order of their directories, and sysctl.conf."""
+    """Every file that either loader would look at, in the order of their directories, and sysctl.conf.
+
+    Those that would take too much work count as unread (sysctl_d.bounded).
+    """
+    return bounded(_sysctl_files(root))
+
+
+def _sysctl_files(root: Root) -> Iterable[ConfigFile]:
     for directory in DIRECTORIES:
         if directory == "/lib/sysctl.d" and _is_link(root, "/lib"):
             continue  # the same as /usr/lib

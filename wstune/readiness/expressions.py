@@ -92,8 +92,11 @@ def _parsed(text: str) -> ast.expr:
         with warnings.catch_warnings():  # `1if 2` is a warning to the tokenizer, and nobody's business here
             warnings.simplefilter("ignore")
             return ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise ExpressionError("is not an expression") from None
+    except (RecursionError, MemoryError):
+        raise ExpressionError("is nested too deeply") from None
+    except (SyntaxError, ValueError) as error:
+        deep = "too many nested" in str(error)
+        raise ExpressionError("is nested too deeply" if deep else "is not an expression") from None
 
 
 def _check(node: ast.expr, names: Mapping[str, int], depth: int) -> None:

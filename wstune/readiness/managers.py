@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from wstune.readiness.next_boot import RAISES_ONLY, Hold
-from wstune.readiness.sysctl_d import CONF, ConfigFile, loaded_writes
+from wstune.readiness.sysctl_d import CONF, ConfigFile, bounded, loaded_writes
 
 _AT_START = "when it starts"
 MOST_INCLUDES = 20
@@ -67,7 +67,8 @@ def ufw(file: ConfigFile, keys: Iterable[str]) -> list[Hold]:
     """Of ufw's own sysctl file, which is loaded by `sysctl -e -q -p` when ufw starts."""
     return [
         Hold(key, write.text, "ufw", "when it starts and at each reload", write.source)
-        for key, writes in loaded_writes(file, keys).items()
+        for bounded_file in bounded([file])
+        for key, writes in loaded_writes(bounded_file, keys).items()
         for write in writes
     ]
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from wstune.errors import ProfileError
 from wstune.model import Operator
 from wstune.readiness.expressions import closest
 from wstune.readiness.profile_parser import Rule, expression_or_number
+from wstune.tunables.grammar import objection
 from wstune.values import UNLIMITED, Kind, Value, make, parse
 
 Fields = tuple[int | None, ...]
@@ -111,18 +113,14 @@ def _triple_value(rule: Rule, fields: Fields) -> Value:
 
 
 def _check_range(rule: Rule, value: Value, fields: Fields, variables: Mapping[str, int | None]) -> None:
-    tunable = rule.tunable
-    for number in fields or value.numbers:
-        if number is None or tunable.kind is Kind.PORTS:
-            continue
-        low, high = tunable.minimum, tunable.maximum
-        if (low is not None and number < low) or (high is not None and number > high):
-            accepted = f"from {low}" if high is None else f"up to {high}" if low is None else f"{low} to {high}"
-            raise ProfileError(
-                rule.operand_where,
-                f"{tunable.name} = {number} is outside what the kernel accepts ({accepted})",
-                f"connections={variables.get('connections')} processes={variables.get('processes')}: fewer of the one "
-                "or more of the other may do"
-                if isinstance(rule.operand, dict)
-                else "",
-            )
+    demanded = tuple(number for number in fields if number is not None) or value.numbers
+    wrong = objection(rule.tunable, replace(value, numbers=demanded))
+    if wrong:
+        raise ProfileError(
+            rule.operand_where,
+            f"{rule.tunable.name} {wrong}",
+            f"connections={variables.get('connections')} processes={variables.get('processes')}: fewer of the one "
+            "or more of the other may do"
+            if isinstance(rule.operand, dict)
+            else "",
+        )

@@ -13,6 +13,7 @@ from wstune.errors import ProfileError
 from wstune.model import Operator, Role, Severity, Tunable
 from wstune.readiness.expressions import closest
 from wstune.readiness.toml_lines import Key, key_lines
+from wstune.readiness.toml_reader import TomlError, read_toml
 from wstune.tunables import CATALOGUE, nearest
 from wstune.values import Kind
 
@@ -26,7 +27,9 @@ _OPERATORS = {operator.value: operator for operator in Operator}
 _SEVERITIES = {severity.value: severity for severity in Severity}
 _ROLES = {role.value: role for role in Role}
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,39}")
-_AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
+
+MAX_VARIABLES = 1_000
+MAX_RULES = 1_000
 
 _KINDS: dict[Operator, tuple[Kind, ...]] = {
     Operator.AT_LEAST: (Kind.INTEGER, Kind.TRIPLE),
@@ -110,17 +113,10 @@ def parse_profile(text: str, where: str) -> Source:
 
 
 def _document(text: str, where: str) -> dict[str, Any]:
-    import tomllib  # 20 ms: only who reads a profile pays for it
-
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        found = _AT_LINE.search(str(error))
-        line = found[1] if found and found[1] else max(1, text.count("\n"))
-        message = _AT_LINE.sub("", str(error))
-        raise ProfileError(f"{where}:{line}", f"is not TOML: {message[:1].lower()}{message[1:]}") from None
-    except RecursionError:
-        raise ProfileError(f"{where}:1", "is nested too deeply") from None
+        return read_toml(text)
+    except TomlError as error:
+        raise ProfileError(f"{where}:{error.line}", str(error)) from None
 
 
 def _extends(value: object, place: _Place) -> tuple[str, ...]:
@@ -144,6 +140,8 @@ def _role(document: dict[str, Any], place: _Place) -> Role | None:
 def _variables(table: object, place: _Place) -> dict[str, Definition]:
     if not isinstance(table, dict):
         raise ProfileError(place("", 0, "variables"), "`variables` is not a table", "write [variables], then NAME = 1")
+    if len(table) > MAX_VARIABLES:
+        raise ProfileError(place("variables"), f"more than {MAX_VARIABLES:,} variables", "leave some out")
     found: dict[str, Definition] = {}
     for name, value in table.items():
         where = place("variables", 0, name)
@@ -158,6 +156,8 @@ def _variables(table: object, place: _Place) -> dict[str, Definition]:
 def _rules(tables: object, place: _Place) -> tuple[Rule, ...]:
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise ProfileError(place("require"), "`require` is not a list of tables", "write [[require]], twice bracketed")
+    if len(tables) > MAX_RULES:
+        raise ProfileError(place("require", MAX_RULES), f"more than {MAX_RULES:,} of [[require]]", "leave some out")
     rules: list[Rule] = []
     for number, table in enumerate(tables):
         rule = _rule(table, number, place)

@@ -52,7 +52,8 @@ def resolve(name: str, load: Load, *, target: Target) -> Profile:
         rules = _overridden(rules, ancestor.rules)
     variables = _Variables(definitions, target, source).all()
     machine = {"ram_bytes": target.ram_bytes, "page_size": target.page_size, "cpus": target.cpus}
-    requirements = tuple(_requirement(rule, {**machine, **variables}) for rule in rules)
+    names = {**machine, **variables}
+    requirements = tuple(_requirement(rule, names) for rule in rules)
     _check_bounds(requirements, variables)
     role = next((ancestor.role for ancestor in reversed(ancestors) if ancestor.role), Role.BOTH)
     return Profile(source.name, source.summary, requirements, variables, source.where, role)
@@ -129,31 +130,48 @@ class _Variables:
                 self._source.where, "has no `connections`", "give it a default in [variables], or pass -n N"
             )
         names = dict.fromkeys(["connections", *self._definitions])
-        values = {name: self._value(name, ()) for name in names}
+        values = {name: self._value(name) for name in names}
         for name, most in (("connections", MAX_CONNECTIONS), ("processes", MAX_PROCESSES)):
             if not 1 <= values[name] <= most:
                 raise UsageError(f"{name} is {values[name]}, expected a number from 1 to {most}")
         return values
 
-    def _value(self, name: str, through: tuple[str, ...]) -> int:
-        if name in self._given:
-            return self._given[name]
-        if name not in self._done:
-            definition = self._definitions[name]
-            if name in through:
-                raise ProfileError(definition.where, f"variable {name} depends on itself: {' → '.join(through)}")
-            self._done[name] = self._work_out(definition, (*through, name))
+    def _value(self, name: str) -> int:
+        """The number of a variable; what it is written in terms of comes first, however long the chain."""
+        path = {name: self._needed(name)}  # in order: each is needed by the one before it
+        while path:
+            current, needed = next(reversed(path.items()))
+            missing = next((other for other in needed if other not in self._done), None)
+            if missing is None:
+                self._done[current] = self._work_out(current, needed)
+                del path[current]
+            elif missing in path:
+                where = self._definitions[missing].where
+                through = list(path)[list(path).index(missing) :]
+                shown = [*through[:5], "…", *through[-2:]] if len(through) > 8 else through
+                raise ProfileError(where, f"variable {missing} depends on itself: {' → '.join([*shown, missing])}")
+            else:
+                path[missing] = self._needed(missing)
         return self._done[name]
 
-    def _work_out(self, definition: Definition, through: tuple[str, ...]) -> int:
-        if isinstance(definition.value, int):
-            return definition.value
+    def _needed(self, name: str) -> list[str]:
+        """The variables that one is written in terms of."""
+        definition = self._definitions.get(name)
+        if name in self._given or definition is None or isinstance(definition.value, int):
+            return []
         try:
             wanted = names_in(definition.value)
         except ExpressionError as error:
             raise _wrong(definition.where, definition.value, error) from None
-        known = {name for name in (*self._definitions, *self._given) if name in wanted}
-        names = {**self._machine, **{name: self._value(name, through) for name in known}}
+        return [other for other in sorted(wanted) if other in self._definitions or other in self._given]
+
+    def _work_out(self, name: str, needed: list[str]) -> int:
+        if name in self._given:
+            return self._given[name]
+        definition = self._definitions[name]
+        if isinstance(definition.value, int):
+            return definition.value
+        names = {**self._machine, **{other: self._done[other] for other in needed}}
         return work_out(definition.value, names, definition.where)
 
 

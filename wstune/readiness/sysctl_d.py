@@ -24,6 +24,16 @@ NAMES_OF = {"net/nf_conntrack_max": "net/netfilter/nf_conntrack_max"}
 """A second name of a value, and the name by which the catalogue knows it (nf_conntrack_standalone.c)."""
 
 _GLOB = re.compile(r"[*?\[]")
+_GLOB_LINE = re.compile(r"^[^=\n]*[*?\[][^=\n]*", re.MULTILINE)
+
+MAX_CHARACTERS = 4 << 20
+"""Of all sysctl files together."""
+
+MAX_GLOBS = 1_000
+"""Lines with a pattern in the key, of all files together; each is compared with every key of the catalogue."""
+
+_MAX_GLOB = 1_000
+"""Characters of such a key."""
 _SWAP = str.maketrans("./", "/.")
 _BLANK = " \t\n\r"
 _SPACE = " \t\n\v\f\r"
@@ -65,6 +75,21 @@ class _Line(NamedTuple):
     key: str
     value: str | None
     source: str
+
+
+def bounded(files: Iterable[ConfigFile]) -> Iterator[ConfigFile]:
+    """The files, in which those count as unread that would take too much work: what they set is not known then."""
+    characters = globs = 0
+    for file in files:
+        text = file.text or ""
+        characters += len(text)
+        patterns = _GLOB_LINE.findall(text) if characters <= MAX_CHARACTERS else []
+        globs += len(patterns)
+        too_much = characters > MAX_CHARACTERS or globs > MAX_GLOBS or any(len(line) > _MAX_GLOB for line in patterns)
+        if text and too_much:
+            characters, globs = characters - len(text), globs - len(patterns)
+            file = file._replace(text=None)
+        yield file
 
 
 def systemd_writes(files: Sequence[ConfigFile], keys: Iterable[str]) -> dict[str, list[Write]]:
@@ -173,6 +198,8 @@ def _procps_settings(lines: Sequence[_Line], keys: Iterable[str]) -> dict[str, l
     excluded = [line.key for line in lines if line.value is None and _GLOB.search(line.key)]
     found: dict[str, list[Write]] = {}
     paths = _paths(keys)
+    left = [(path, key) for path, key in paths.items() if path not in named]
+    left = [(path, key) for path, key in left if not any(_alike(glob, path) for glob in excluded)]
     for line in lines:
         if line.value is None:
             continue
@@ -182,8 +209,8 @@ def _procps_settings(lines: Sequence[_Line], keys: Iterable[str]) -> dict[str, l
             if key:
                 found.setdefault(key, []).append(Write(line.value, line.source))
             continue
-        for path, key in paths.items():
-            if path not in named and _matches(line.key, path) and not any(_alike(glob, path) for glob in excluded):
+        for path, key in left:
+            if _matches(line.key, path):
                 found.setdefault(key, []).append(Write(line.value, line.source))
     return found
 

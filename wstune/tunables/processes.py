@@ -117,6 +117,7 @@ TUNABLES: tuple[Tunable, ...] = (
         default="what the machine has",
         sources=("proc_meminfo(5)", "slabs TCP, sock_inode_cache, filp, dentry, eventpoll of Linux 6.18, measured"),
         minimum=0,
+        maximum=UNLIMITED,
         order=62,
         read_only=True,
         absent="/proc/meminfo is not shown here: the host decides",

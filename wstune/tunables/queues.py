@@ -6,6 +6,9 @@ from wstune.model import Direction, Scope, Store, Tunable
 from wstune.values import Kind
 
 _INT_MAX = 2**31 - 1
+_NAME = "[a-z0-9_]{1,15}"
+"""TCP_CA_NAME_MAX and IFNAMSIZ are 16, with the NUL (include/net/tcp.h, include/uapi/linux/if.h)."""
+
 _IP_SYSCTL = "Documentation/networking/ip-sysctl.rst"
 _HOST_ONLY = "absent in this network namespace: the host decides, for all namespaces together"
 
@@ -267,6 +270,7 @@ TUNABLES: tuple[Tunable, ...] = (
         risk="ENOENT for one that is not in tcp_available_congestion_control",
         default="cubic, or what the kernel was built with; a new namespace copies it",
         sources=("tcp(7)", _IP_SYSCTL + " tcp_congestion_control"),
+        grammar=_NAME,
         latched="at socket creation",
         order=55,
         writable_in_netns=True,
@@ -284,6 +288,7 @@ TUNABLES: tuple[Tunable, ...] = (
         risk="a device that exists already keeps its own",
         default="pfifo_fast; many distributions set fq_codel",
         sources=("Documentation/admin-guide/sysctl/net.rst default_qdisc",),
+        grammar=_NAME,
         latched="when a device is created",
         order=55,
         absent=_HOST_ONLY,

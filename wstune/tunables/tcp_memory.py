@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wstune.model import Direction, Scope, Store, Tunable
-from wstune.values import Kind
+from wstune.values import UNLIMITED, Kind
 
 _INT_MAX = 2**31 - 1
 _TRIPLE = ("min", "default", "max")
@@ -29,6 +29,7 @@ TUNABLES: tuple[Tunable, ...] = (
         default="of L = free pages / 16: ¾ L, L, 1½ L, which is about 4.7, 6.25 and 9.4 % of memory",
         sources=("net/ipv4/tcp.c tcp_init_mem", "Documentation/networking/ip-sysctl.rst tcp_mem", "tcp(7)"),
         minimum=0,
+        maximum=UNLIMITED,
         order=40,
         fields=("min", "pressure", "max"),
         absent=_HOST_ONLY,
