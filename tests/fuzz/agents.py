@@ -40,7 +40,7 @@ class Kind:
         machines = Machines(said)
 
         @contextlib.contextmanager
-        def connect(_: object) -> Iterator[Machines]:
+        def connect(*_: object) -> Iterator[Machines]:
             yield machines
 
         with (

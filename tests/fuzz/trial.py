@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TextIO, cast
@@ -12,6 +13,10 @@ from wstune.cli.main import DEFECT, run
 
 CODES = frozenset({0, 1, 2, 3, 4, 5, 75, 77, 126, 127})
 """Those of `wstune --help` and docs/reference that something mutated may end with: no signal, no defect."""
+
+
+_STEERING = frozenset({"Cc", "Cs", "Zl", "Zp"})
+_TURNING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,13 @@ def _written(stream: io.TextIOWrapper) -> str:
     return cast("io.BytesIO", stream.buffer).getvalue().decode(errors="replace")
 
 
+def _steers(char: str) -> bool:
+    """Whether a character does something to a terminal or to the order of reading, instead of being shown."""
+    if char in "\n\t":
+        return False
+    return unicodedata.category(char) in _STEERING or unicodedata.bidirectional(char) in _TURNING or char == "\ufeff"
+
+
 def complaints(outcome: Outcome, codes: Collection[int] = CODES) -> list[str]:
     """What must not be, in words; nothing when all is well."""
     found = []
@@ -54,7 +66,7 @@ def complaints(outcome: Outcome, codes: Collection[int] = CODES) -> list[str]:
     if outcome.code == 2 and not outcome.err.startswith(("ERROR ", "Usage: ")) and "nagios" not in outcome.argv:
         found.append(f"exit code 2 without a sentence: {outcome.err[:200]!r}")
     for name, text in (("stdout", outcome.out), ("stderr", outcome.err)):
-        control = next((char for char in text if not char.isprintable() and char not in "\n\t"), "")
+        control = next((char for char in text if _steers(char)), "")
         if control:
             at = text.index(control)
             found.append(f"{control!r} on {name}: {text[max(0, at - 80) : at + 20]!r}")
