@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from tests import test_docs
+from tests.conftest import TESTS
 from tests.fuzz import mutate
 from tests.fuzz.hostile import NUMBERS, SUFFIXED, WORDS
 from tests.fuzz.stopped import without_bursts
@@ -21,12 +22,46 @@ from tests.fuzz.trial import Outcome, call
 from wstune.cli import main
 from wstune.errors import InconclusiveError
 
+SOUND = (
+    "1",
+    "2",
+    "100",
+    "100k",
+    "1.5M",
+    "64K",
+    "1G",
+    "10s",
+    "500ms",
+    "0",
+    "127.0.0.1",
+    "container",
+    "json",
+    "html",
+    "server",
+)
+"""Values that some options take, so that what is wrong elsewhere is come to."""
+
+STAND_INS = {
+    "PROFILE": "container",
+    "NAME": "net.core.somaxconn",
+    "FILE": "scenario.toml",
+    "F.xml": "tsung.xml",
+    "F.toml": "scenario.toml",
+    "URL": "ws://127.0.0.1:9/",
+    "TARGET": "host",
+    "DIR": "captured",
+    "USER": "nobody",
+    "UNIT": "ssh.service",
+}
+
 
 class Kind:
     """Seeds: each `wstune …` of the documents, and each option of each command with a value."""
 
     def __init__(self, place: Path) -> None:
         self.place = place
+        (place / "scenario.toml").write_text('schema = 1\n[[session]]\nsteps = [{ send = "hello" }]\n')
+        shutil.copy(TESTS / "cases/tsung/kemal.xml", place / "tsung.xml")
         self.state = ("--state-dir", str(place / "state"))
         self.seeds = [
             words
@@ -51,7 +86,7 @@ class Kind:
             patch("os.execvp", _stop),
             patch("os.setuid", _stop),
         ):
-            for name in ("state", "o"):
+            for name in ("state", "captured"):
                 shutil.rmtree(self.place / name, ignore_errors=True)
             state = self.state if made and made[0] in ("apply", "rollback", "status", "history") else ()
             yield call(*made, *state)
@@ -62,11 +97,13 @@ def _stop(*_: object, **__: object) -> NoReturn:
 
 
 def _words(text: str) -> list[str]:
-    return test_docs._words(text)[1:]
+    """A documented line, with things that are there in the places of what it only names."""
+    words = [STAND_INS.get(word, word) for word in test_docs._words(text)[1:]]
+    return ["ws://127.0.0.1:9/" if "://" in word and "example" in word else word for word in words]
 
 
 def _options() -> dict[str, list[str]]:
-    """The options of each command."""
+    """The options of each command; behind one that takes no value there is a blank."""
     found: dict[str, list[str]] = {}
 
     def look(command: object, name: str) -> None:
@@ -76,7 +113,12 @@ def _options() -> dict[str, list[str]]:
                     look(command.get_command(context, one), f"{name} {one}".strip())
         else:
             params = getattr(command, "params", [])
-            found[name] = [option for param in params for option in param.opts if option.startswith("-")]
+            found[name] = [
+                f"{option} " if getattr(param, "is_flag", False) else option
+                for param in params
+                for option in param.opts
+                if option.startswith("-")
+            ]
 
     look(typer.main.get_command(main._app), "")
     return found
@@ -84,6 +126,12 @@ def _options() -> dict[str, list[str]]:
 
 def _changed(rng: Random, words: list[str], known: list[str]) -> list[str]:
     at = rng.randrange(len(words) + 1)
+    option = rng.choice(known)
+    if option.endswith(" ") and rng.random() < 0.9:
+        return [*words, option.strip()]
+    option = option.strip()
+    if rng.random() < 0.35:
+        return [*words, option, rng.choice(SOUND)]
     value = rng.choice((rng.choice(NUMBERS), rng.choice(SUFFIXED), rng.choice(WORDS)))
     match rng.randrange(9):
         case 0:
@@ -95,7 +143,6 @@ def _changed(rng: Random, words: list[str], known: list[str]) -> list[str]:
         case 3:
             return [*words[:at], value, *words[at:]]
         case 4:
-            option = rng.choice(known)
             return [*words, rng.choice((option, option[:-1], f"{option}x", option.upper()))]
         case 5 if at < len(words):
             other = rng.randrange(len(words))

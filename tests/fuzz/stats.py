@@ -36,10 +36,10 @@ class _Burst:
     def __init__(self, *_: object) -> None:
         """Nothing is started."""
 
-    def do(self, verb: str, **_: Any) -> Event:
+    def do(self, verb: str, *_: object, **__: Any) -> Event:
         return {"event": verb, **copy.deepcopy(ANSWERS[verb])}
 
-    def wait_for(self, name: str) -> Event:
+    def wait_for(self, name: str, *_: object) -> Event:
         return {"event": name, "port": 1, "server_pids": []}
 
     def watch(self, seconds: float) -> None:

@@ -48,6 +48,11 @@ def _written(stream: io.TextIOWrapper) -> str:
     return cast("io.BytesIO", stream.buffer).getvalue().decode(errors="replace")
 
 
+def _is_meant(outcome: Outcome) -> bool:
+    """Whether 2 says something else than that a sentence is to be read: CRITICAL, or that there is something to change."""
+    return any("nagios" in word or word.startswith("--detailed") for word in outcome.argv)
+
+
 def _steers(char: str) -> bool:
     """Whether a character does something to a terminal or to the order of reading, instead of being shown."""
     if char in "\n\t":
@@ -63,7 +68,7 @@ def complaints(outcome: Outcome, codes: Collection[int] = CODES) -> list[str]:
         found.append(f"{words}: {outcome.err[:200]!r}")
     if "Traceback" in outcome.err + outcome.out:
         found.append(f"a traceback: {(outcome.err + outcome.out)[-600:]}")
-    if outcome.code == 2 and not outcome.err.startswith(("ERROR ", "Usage: ")) and "nagios" not in outcome.argv:
+    if outcome.code == 2 and not outcome.err.startswith(("ERROR ", "Usage: ")) and not _is_meant(outcome):
         found.append(f"exit code 2 without a sentence: {outcome.err[:200]!r}")
     for name, text in (("stdout", outcome.out), ("stderr", outcome.err)):
         control = next((char for char in text if _steers(char)), "")
