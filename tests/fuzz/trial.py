@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 import unicodedata
 from collections.abc import Collection
@@ -49,7 +50,7 @@ def _written(stream: io.TextIOWrapper) -> str:
 
 
 def _is_meant(outcome: Outcome) -> bool:
-    """Whether 2 says something else than that a sentence is to be read: CRITICAL, or that there is something to change."""
+    """Whether 2 needs no sentence: it is CRITICAL, or says that there is something to change."""
     return any("nagios" in word or word.startswith("--detailed") for word in outcome.argv)
 
 
@@ -68,7 +69,7 @@ def complaints(outcome: Outcome, codes: Collection[int] = CODES) -> list[str]:
         found.append(f"{words}: {outcome.err[:200]!r}")
     if "Traceback" in outcome.err + outcome.out:
         found.append(f"a traceback: {(outcome.err + outcome.out)[-600:]}")
-    if outcome.code == 2 and not outcome.err.startswith(("ERROR ", "Usage: ")) and not _is_meant(outcome):
+    if outcome.code == 2 and not re.search("^(ERROR|Usage:) ", outcome.err, re.MULTILINE) and not _is_meant(outcome):
         found.append(f"exit code 2 without a sentence: {outcome.err[:200]!r}")
     for name, text in (("stdout", outcome.out), ("stderr", outcome.err)):
         control = next((char for char in text if _steers(char)), "")
