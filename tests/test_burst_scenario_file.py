@@ -50,6 +50,7 @@ def test_there_and_back(scenario: s.Scenario) -> None:
     assert parse(to_toml(scenario, ("a remark",)), "x.toml") == scenario
 
 
+SESSION = "[[session]]\nsteps = [{ ping = true }]\n"
 HEAD = 'schema = 1\n[[session]]\nname = "a"\nsteps = [\n  { connect = "/chat" },\n'
 WRONG = {
     "no-schema": ("[[session]]", "x.toml:1: has no `schema`"),
@@ -93,6 +94,14 @@ WRONG = {
         "x.toml:5: there are two sessions 'a'",
     ),
     "no-list": ("schema = 1\nsession = 5", "x.toml:2: `session` is not a list of tables"),
+    "long-number": (
+        "schema = 1\nhold = " + "9" * 5000 + "\n" + SESSION,
+        "x.toml:2: has a number or a date that is out of range",
+    ),
+    "long-hexadecimal": (
+        "schema = 1\n\nhold = 0x" + "f" * 5000 + "\n" + SESSION,
+        "x.toml:3: has an integer of more than 64 bits",
+    ),
     "large-message": (HEAD + f'  {{ send = "{"x" * 65_537}" }},\n]', "x.toml:6: a message of more than 65,536 bytes"),
 }
 
@@ -123,3 +132,21 @@ def test_the_defaults() -> None:
     assert scenario.connections is None
     assert scenario.sessions[0].steps == (s.Expect("", 10.0), s.Close(1000))
     assert scenario.sessions[0].path == ""
+
+
+def test_sessions_may_be_inline() -> None:
+    """TOML lets a list of tables stand in one line, where steps have no line of their own."""
+    text = 'schema = 1\nsession = [{ name = "a", steps = [{ connect = "/chat" }, { send = "hello" }] }]\n'
+    (session,) = parse(text, "x.toml").sessions
+    assert (session.path, session.steps) == ("/chat", (s.Send("hello"),))
+    with pytest.raises(ScenarioError, match=r"x\.toml:2: connect .x.: expected a path"):
+        parse(text.replace("/chat", "x"), "x.toml")
+
+
+@given(st.text())
+def test_no_text_steers_a_terminal(text: str) -> None:
+    """Control and bidirectional characters are spelled out in the file, and come back."""
+    scenario = s.Scenario((s.Session("a", steps=(s.Send(text),)),))
+    written = to_toml(scenario)
+    assert all(char.isprintable() or char == "\n" for char in written)
+    assert parse(written, "x.toml") == scenario

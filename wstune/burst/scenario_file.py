@@ -149,7 +149,7 @@ def _session(table: dict[str, Any], number: int, place: _Place) -> s.Session:
     connect: dict[str, Any] = {}
     where = at("steps")
     if steps and "connect" in steps[0]:
-        connect, where = steps[0], lines.pop()
+        connect, where = steps[0], lines.pop() if lines else where
         steps = steps[1:]
     made = _steps(steps, lines, at("steps"), depth=0)
     return s.Session(

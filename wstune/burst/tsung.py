@@ -158,6 +158,8 @@ def _load(root: Element, made: Import) -> tuple[s.Phase, ...]:
         phases += own
     if not phases:
         raise made.error(loads[0], "has no arrivalphase")
+    if len(phases) > s.MOST_PHASES:
+        raise made.error(loads[0], f"{len(phases):,} phases, loops counted: at most {s.MOST_PHASES:,} are read")
     return tuple(phases)
 
 
@@ -218,6 +220,8 @@ def _sessions(root: Element, made: Import) -> list[s.Session]:
             found.append(replace(session(element, made), weight=weight))
     if not found:
         raise made.error(root, "has no session that is done")
+    if len(found) > s.MOST_SESSIONS:
+        raise made.error(root, f"{len(found):,} sessions: at most {s.MOST_SESSIONS} are read", "leave some out")
     names = [one.name for one in found]
     return [
         replace(one, name=one.name if names.count(one.name) == 1 else f"{one.name} {at + 1}")

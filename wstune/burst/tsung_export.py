@@ -57,6 +57,9 @@ def to_tsung(
         "  </sessions>",
     ]
     head = ['<?xml version="1.0" encoding="UTF-8"?>', f'<!DOCTYPE tsung SYSTEM "{DTD}">']
+    body = [
+        "".join(char if char.isprintable() or char in "\n\t" else f"&#{ord(char)};" for char in line) for line in body
+    ]
     comments = [f"<!-- {remark.replace('--', '- -')} -->" for remark in made.remarks]
     lines = [*head, *comments, '<tsung loglevel="notice" version="1.0">', *body, "</tsung>"]
     return "\n".join(line for line in lines if line) + "\n"

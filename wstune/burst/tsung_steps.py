@@ -92,7 +92,7 @@ def session(element: Element, made: Import) -> s.Session:
     kind = element.get("type")
     if kind != "ts_websocket" and not (kind == "ts_raw" and made.raw):
         raise made.error(element, f"a session of type {kind!r:.40}", "only ts_websocket is read: leave the others out")
-    reader = _Steps(made, raw=kind == "ts_raw")
+    reader = _Steps(made, element, raw=kind == "ts_raw")
     steps = reader.steps(element, {})
     if not steps and not reader.connected:
         raise made.error(element, f"session {element.get('name')!r:.40} does nothing")
@@ -102,7 +102,7 @@ def session(element: Element, made: Import) -> s.Session:
 class _Steps:
     """Reads one session's elements. `connect`: path, subprotocols, origin and headers of its request."""
 
-    def __init__(self, made: Import, *, raw: bool) -> None:
+    def __init__(self, made: Import, element: Element, *, raw: bool) -> None:
         self.made = made
         self.connected = raw
         self.closed = False
@@ -110,6 +110,7 @@ class _Steps:
         if raw:
             self.connect["subprotocols"] = _names(made.option("websocket_subprotocols"))
             self.connect["origin"] = made.option("websocket_origin")
+            self._check(made.options.get("websocket_path", element))
 
     def steps(self, parent: Element, values: dict[str, str]) -> tuple[s.Step, ...]:
         """The steps of an element's children; `values` of loop counters."""
@@ -185,8 +186,6 @@ class _Steps:
             raise made.error(body, "a second connect in one session", "make it a session of its own")
         self.connected = True
         path = self._filled(body, body.get("path", "/") or "/", subst, values)
-        if not path.startswith("/") or not path.isascii() or not path.isprintable() or " " in path:
-            raise made.error(body, f"path {path!r:.60} is no path")
         headers = []
         for header in body.of("http_header"):
             line = f"{header.get('name')}: {self._filled(header, header.get('value'), subst, values)}"
@@ -194,9 +193,18 @@ class _Steps:
                 raise made.error(header, f"header {line!r:.60} is none")
             headers.append(line)
         names = _names(body.get("subprotocols"))
-        if not all(_TOKEN.fullmatch(name) for name in names):
-            raise made.error(body, f"subprotocols {body.get('subprotocols')!r:.60} are none")
         self.connect |= {"path": path, "origin": body.get("origin"), "subprotocols": names, "headers": tuple(headers)}
+        self._check(body)
+
+    def _check(self, element: Element) -> None:
+        """What the request says must be what a scenario may say. Raises ScenarioError."""
+        path, origin, names = (self.connect[key] for key in ("path", "origin", "subprotocols"))
+        if not path.startswith("/") or not _is_visible(path) or "#" in path:
+            raise self.made.error(element, f"path {path!r:.60} is no path")
+        if not _is_visible(origin):
+            raise self.made.error(element, f"origin {origin!r:.60} is none")
+        if not all(_TOKEN.fullmatch(name) for name in names):
+            raise self.made.error(element, f"subprotocols {', '.join(names)!r:.60} are none")
 
     def _message(self, body: Element, text: str, frame: str) -> tuple[s.Step, ...]:
         made = self.made
@@ -284,6 +292,11 @@ class _Steps:
 def replace_attributes(element: Element, other: Element) -> Element:
     """An element where it stands, with another's attributes."""
     return Element(element.name, element.line, dict(other.attributes))
+
+
+def _is_visible(text: str) -> bool:
+    """Whether it is ASCII without blanks and control characters, as a request's first line and its Origin are."""
+    return text.isascii() and text.isprintable() and " " not in text
 
 
 def _names(text: str) -> tuple[str, ...]:

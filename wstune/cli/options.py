@@ -54,7 +54,7 @@ def few(text: str) -> int:
 
 def pid(text: str) -> int:
     """The number behind --pid. Raises UsageError."""
-    if not (text.isascii() and text.isdecimal()) or not 0 < int(text) < 2**31:
+    if not (text.isascii() and text.isdecimal() and len(text) < 20) or not 0 < int(text) < 2**31:
         raise UsageError(f"--pid {text}: expected the number of a running process", "ps -e lists them")
     return int(text)
 

@@ -93,9 +93,11 @@ def export(
             parts = split(url)
         except ValueError as error:
             raise UsageError(f"--server {url}: {error}", "--server ws://HOST:PORT/") from None
-        if parts.scheme not in ("ws", "wss") or not parts.hostname:
+        if parts.scheme not in ("ws", "wss") or not parts.hostname or not _is_visible(parts.hostname):
             raise UsageError(f"--server {url}: expected ws:// or wss://", "--server ws://HOST:PORT/")
         servers.append((parts.scheme, parts.hostname, parts.port or (80 if parts.scheme == "ws" else 443)))
+    if odd := next((host for host in client or () if not _is_visible(host)), None):
+        raise UsageError(f"--client {odd!r}: expected a host name", "--client gen1.example.org")
     many = connections or scenario.connections
     if many is None:
         raise UsageError(f"{file} leaves open how many connections come", "say it: -n N")
@@ -103,6 +105,11 @@ def export(
         to_tsung(scenario, tuple(servers), connections=many, clients=tuple(client or ())), output, verbatim=True
     )
     return 0
+
+
+def _is_visible(host: str) -> bool:
+    """Whether a name can be one of a host: not empty, no blanks, nothing that XML or a terminal cannot show."""
+    return host.isprintable() and bool(host) and not any(letter.isspace() for letter in host)
 
 
 def check(

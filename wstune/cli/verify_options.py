@@ -46,7 +46,7 @@ def slo(text: str) -> float:
 
 def port(text: str) -> int:
     """--port."""
-    if not (text.isdecimal() and text.isascii() and 1 <= int(text) <= 65_535):
+    if not (text.isdecimal() and text.isascii() and len(text) < 10 and 1 <= int(text) <= 65_535):
         raise UsageError(f"--port {text}: expected a port from 1 to 65535", "leave it out for one that is free")
     return int(text)
 
