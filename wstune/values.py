@@ -151,10 +151,11 @@ def _scaled(digits: str, scale: int, text: str, *, whole: bool = True) -> int:
     before, _, after = digits.partition(".")
     if len(digits) > _MAX_DIGITS:
         raise ValueError(f"got a number of {len(digits):,} digits, expected at most {_MAX_DIGITS}")
-    number, rest = divmod(int(before + after) * scale, 10 ** len(after))
+    ones: int = 10 ** len(after)
+    number, rest = divmod(int(before + after) * scale, ones)
     if rest and whole:
         raise ValueError(f"got {text!r}, expected a whole number")
-    return number + (2 * rest >= 10 ** len(after) and rest > 0)
+    return number + (2 * rest >= ones and rest > 0)
 
 
 def _integers(raw: str, count: int, expected: str) -> tuple[int, ...]:

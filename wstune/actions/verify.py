@@ -9,13 +9,14 @@ from __future__ import annotations
 import errno
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from wstune import signals
 from wstune.actions import server_stats
 from wstune.actions.guarded import attempt, reason
+from wstune.actions.server_figures import Answer
 from wstune.actions.stats_sources import NO_STATS, StatsOptions
 from wstune.actions.verify_measure import available_bytes, baseline, memory_of, spare_files
 from wstune.actions.verify_outcome import interruptible, outcome
@@ -202,7 +203,7 @@ def run(options: VerifyOptions, on_progress: Callable[[Progress], None], host: H
     return outcome(shown)
 
 
-def add_figures(shown: Shown, before: list[server_stats.Stats | None], stats: StatsOptions) -> None:
+def add_figures(shown: Shown, before: Sequence[Answer], stats: StatsOptions) -> None:
     """What servers elsewhere say about themselves after the burst, if they say it."""
     what = "the servers' own figures could not be read after the burst"
     attempt(shown, what, lambda: server_stats.add(shown, before, server_stats.fetch(shown.target, stats), stats), None)

@@ -43,7 +43,7 @@ def _shown(what: Any) -> Any:
             return [_shown(item) for item in what]
         case Mapping():
             return {_shown(key): _shown(value) for key, value in what.items()}
-        case _ if dataclasses.is_dataclass(what):
+        case _ if dataclasses.is_dataclass(what) and not isinstance(what, type):
             changed = {}
             for name in _fields(type(what)):
                 value = getattr(what, name)
