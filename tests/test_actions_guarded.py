@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from wstune.actions.guarded import attempt
@@ -19,7 +21,7 @@ def test_what_works_says_nothing() -> None:
     """Its result is the result."""
     found = shown()
     assert attempt(found, "it", lambda: 5, 0) == 5
-    assert (found.remarks, found.interrupted) == ([], False)
+    assert (found.remarks, found.interrupted) == ([], 0)
 
 
 @pytest.mark.parametrize(
@@ -52,4 +54,4 @@ def test_an_interruption_ends_the_step_alone() -> None:
         raise KeyboardInterrupt
 
     assert attempt(found, "it", interrupted, 7) == 7
-    assert (found.remarks, found.interrupted) == (["it: interrupted"], True)
+    assert (found.remarks, found.interrupted) == (["it: interrupted"], signal.SIGINT)

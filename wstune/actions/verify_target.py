@@ -127,6 +127,8 @@ def target_of(text: str, *, fanout: bool = False, security: Security | None = No
 def _split(text: str) -> tuple[str, list[SplitResult], str]:
     """Scheme, a URL for each server, and the path with its query."""
     shown = redaction.url(text)
+    if "://" not in text:
+        raise UsageError(f"there is no target {shown!r}", USAGE)
     try:
         urls, parts = split_servers(text)
     except ValueError as error:

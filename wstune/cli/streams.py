@@ -20,7 +20,7 @@ def prepare() -> None:
         _open_if_closed(number, name)
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
-        if isinstance(stream, io.TextIOWrapper):
+        if type(stream) is io.TextIOWrapper:  # whoever calls `main` with streams of another class keeps them
             stream.flush()
             encoding, lines = stream.encoding, stream.line_buffering
             # A terminal that cannot show ≥ shows ?, not a traceback.
