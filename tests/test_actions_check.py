@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import Golden
 from tests.trees import HOSTS, plant
-from wstune.actions.check import EXIT_CODES, run_check
+from wstune.actions.check import EXIT_CODES, cut_short, run_check
 from wstune.errors import InconclusiveError, ProfileError, UsageError
 from wstune.host.host import Host
 from wstune.model import Outcome, Role, Severity
@@ -151,3 +151,12 @@ def test_every_role_is_judged(role: Role) -> None:
     assert report.role is role
     assert report.findings
     assert {capacity.role for capacity in report.capacity} == {Role.SERVER, Role.GENERATOR, role}
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "x" * 5000, "a-file"])
+def test_a_state_directory_that_cannot_be_looked_into_is_said(tmp_path: Path, name: str) -> None:
+    """A name that is too long, or no directory: the check goes on, and says that it does not know."""
+    (tmp_path / "a-file").touch()
+    (said,) = cut_short(str(tmp_path / name))
+    assert said.startswith("whether an apply was cut short is not known: cannot use ")
+    assert cut_short(str(tmp_path / "nothing")) == ()

@@ -67,7 +67,7 @@ class Kind:
         seed = self.seeds[which] / "state"
         journal = (seed / "journal.jsonl").read_text()
         images: dict[str, bytes] = {}
-        files = sorted((seed / "pre").iterdir())
+        files = sorted((seed / "pre").glob("*.json"))
         if files and rng.random() < 0.2:
             file = rng.choice(files)
             images[file.name] = mutate.encoded(

@@ -81,8 +81,8 @@ class Kind:
             patch("wstune.actions.verify._SETTLE_SECONDS", 0.0),
             patch("wstune.actions.verify._ping", lambda *_: None),
         ):
-            url = f"ws://127.0.0.1:{self.port}/"
-            yield call("verify", url, "-n", "5", "--hold", "0s", "--format", form, "-q")
+            url, stats = f"ws://127.0.0.1:{self.port}/", f"http://127.0.0.1:{self.port}/stats"
+            yield call("verify", url, "--stats", stats, "-n", "5", "--hold", "0s", "--format", form, "-q")
 
 
 def _answer(rng: Random) -> bytes:

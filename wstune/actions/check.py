@@ -153,8 +153,14 @@ def exit_code(report: CheckReport, strict: bool = False) -> int:
 
 def cut_short(state_dir: str | None) -> tuple[str, ...]:
     """What is to be said of transactions of apply that a crash cut short. A journal that cannot be read is said too."""
-    if state_dir is None or not Path(state_dir).is_dir():
+    if state_dir is None:
         return ()
+    try:
+        Path(state_dir).stat()
+    except FileNotFoundError:
+        return ()
+    except OSError:
+        pass  # why it cannot be looked into is said below
     from wstune.tuning.journal import Journal
     from wstune.tuning.records import Standing
 

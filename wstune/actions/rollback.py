@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 from wstune.actions.place import here
@@ -26,7 +27,7 @@ def run_rollback(host: Host, *, txn: str | None = None, force: bool = False, sta
     if facts.euid != 0:
         raise PrivilegeError("rolling back needs root; nothing was changed", "run it with sudo")
     journal = Journal(state_dir)
-    if not journal.index.exists():
+    if not os.path.lexists(journal.index):
         raise UsageError("there is nothing to roll back: nothing was ever applied here", "wstune history")
     journal.prepare()
     at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
