@@ -124,3 +124,17 @@ def test_what_was_done_is_told_where_its_report_cannot_be_written() -> None:
     """A disk that is full makes nothing undone."""
     with pytest.raises(UsageError, match=r"cannot write /dev/full: .*; transaction 1 was applied all the same"):
         write_outcome("text", "/dev/full", "transaction 1 was applied all the same")
+
+
+def test_a_report_has_no_control_characters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """To a terminal and to a file, but for line ends, tabs and colour; a document that is verbatim stays itself."""
+    text = "a\x1b[2J\x1b[1mb\x1b[0m\tc\r\u202e\x9b\n"
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    write_report(text, None)
+    assert capsys.readouterr().out == "a\\x1b[2J\x1b[1mb\x1b[0m\tc\\r\\u202e\\x9b\n"
+    write_report(text, str(tmp_path / "x"))
+    assert "\x1b" not in (tmp_path / "x").read_text()
+    write_report("<a>\u202e</a>\n", None, verbatim=True)
+    assert capsys.readouterr().out == "<a>\u202e</a>\n"
