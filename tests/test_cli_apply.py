@@ -237,3 +237,24 @@ def test_somebody_at_a_terminal_is_asked_and_sees_the_plan_first(
     report = tmp_path / "report"
     assert words in seen.decode() + (report.read_text() if report.exists() else "")
     assert (tmp_path / "state").exists() == (code == 0)
+
+
+@pytest.mark.netns
+def test_what_the_kernel_refused_is_not_written_for_the_next_boot(tmp_path: Path) -> None:
+    """A name that this kernel has not got is not set, and the file has only what it took."""
+    (tmp_path / "p.toml").write_text(
+        "schema = 1\nvariables = {connections = 1}\n"
+        '[[require]]\ntunable = "net.ipv4.tcp_congestion_control"\nequals = "nosuch"\nseverity = "warn"\nwhy = "w"\n'
+        '[[require]]\ntunable = "net.core.somaxconn"\nat_least = 5000\nwhy = "w"\n'
+    )
+    done = inside(
+        f"""
+        mkdir -p {tmp_path}/root/etc/sysctl.d
+        w apply {tmp_path}/p.toml --yes --persist --etc-root {tmp_path}/root || exit 11
+        """,
+        tmp_path,
+    )
+    assert "1 not done" in done.stdout
+    text = (tmp_path / "root/etc/sysctl.d/99-wstune.conf").read_text()
+    assert "net.core.somaxconn = 5000" in text
+    assert "tcp_congestion_control" not in text

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.conftest import ROOT, need
 from tests.test_report_json import SCHEMAS, validate
@@ -209,3 +211,21 @@ def test_a_namespace_like_a_containers() -> None:
     assert any("read-only" in note for note in document["host"]["notes"])
     unbound = {each["name"]: each for each in document["capacity"]["server"]["limits"]}["net.ipv4.tcp_mem"]
     assert (unbound["connections"], "host" in unbound["why"]) == (None, True)
+
+
+@pytest.mark.parametrize("verb", ["check", "profiles show", "export --format ansible", "export --format kubernetes"])
+def test_a_profile_cannot_steer_the_terminal(tmp_path: Path, verb: str) -> None:
+    """Escapes in its `why` and in the name of its file are spelled out wherever they are shown; YAML stays YAML."""
+    path = tmp_path / "p\x1b]0;name\x07.toml"
+    path.write_text(
+        'schema = 1\nsummary = "s\\u001b[31m"\nvariables = {connections = 1}\n'
+        '[[require]]\ntunable = "net.core.somaxconn"\n'
+        'at_least = 2000000000\nwhy = "x\\u001b[2J\\u001b]0;pwned\\u0007 \\u202e \\u0085 y"\n'
+    )
+    done = subprocess.run([sys.executable, "-m", "wstune", *verb.split(), str(path)], capture_output=True, cwd=ROOT)
+    shown = (done.stdout + done.stderr).decode()
+    assert done.returncode in (0, 1), shown
+    assert r"\x1b[2J" in shown
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", shown)
+    if "export" in verb:
+        assert list(yaml.compose_all(done.stdout.decode()))

@@ -148,3 +148,17 @@ def test_a_shells_process_substitution_is_written(tmp_path: Path) -> None:
     command = f"{sys.executable} -c {code!r} >(cat > {tmp_path}/copy); wait $!"
     subprocess.run(["bash", "-c", command], env={"PYTHONPATH": str(ROOT)}, check=True)
     assert (tmp_path / "copy").read_text() == "text\n"
+
+
+def test_a_report_has_no_control_characters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """To a terminal and to a file, but for line ends, tabs and colour; a document that is verbatim stays itself."""
+    text = "a\x1b[2J\x1b[1mb\x1b[0m\tc\r\u202e\x9b\n"
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    write_report(text, None)
+    assert capsys.readouterr().out == "a\\x1b[2J\x1b[1mb\x1b[0m\tc\\r\\u202e\\x9b\n"
+    write_report(text, str(tmp_path / "x"))
+    assert "\x1b" not in (tmp_path / "x").read_text()
+    write_report("<a>\u202e</a>\n", None, verbatim=True)
+    assert capsys.readouterr().out == "<a>\u202e</a>\n"

@@ -12,6 +12,7 @@ from tests.trees import plant
 from wstune.errors import ProfileError, UsageError
 from wstune.host import profile_files
 from wstune.host.profile_files import find, is_path, list_profiles, packaged
+from wstune.readiness.profiles import Target, resolve
 
 SHIPPED = {"high-conn", "load-generator", "container", "kemal-60k", "million", "two-million"}
 
@@ -125,3 +126,24 @@ def test_a_link_in_between_is_looked_at(tmp_path: Path) -> None:
     os.chown(middle, 65534, 65534, follow_symlinks=False)
     with pytest.raises(UsageError, match=r"mid\.toml is a link of user 65534"):
         find(str(tmp_path / "mine/first.toml"), obeyed=True)
+
+
+@pytest.mark.parametrize("start", ["./p.toml", "d/../p.toml", "{}/p.toml", "./././p.toml"])
+@pytest.mark.parametrize("parent", ["./q.toml", "././q.toml", "d/../q.toml"])
+def test_a_cycle_of_relative_paths_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: str, parent: str
+) -> None:
+    """A profile that extends itself by another way to its own file is said to, not to have many parents."""
+    monkeypatch.chdir(tmp_path)
+    plant(tmp_path, {"p.toml": f'schema = 1\nextends = "{parent}"\n', "q.toml": 'schema = 1\nextends = "./p.toml"\n'})
+    (tmp_path / "d").mkdir()
+    with pytest.raises(ProfileError, match="extends itself: p → q → p") as caught:
+        resolve(start.format(tmp_path), find, target=Target())
+    assert "/./" not in str(caught.value)
+
+
+def test_a_way_up_through_a_link_is_not_shortened(tmp_path: Path) -> None:
+    """`link/..` is where the link leads to, as for the kernel."""
+    plant(tmp_path, {"a/b/x": "", "a/p.toml": "right", "p.toml": "wrong"})
+    (tmp_path / "link").symlink_to("a/b")
+    assert find(f"{tmp_path}/link/../p.toml") == ("right", f"{tmp_path}/a/p.toml")

@@ -92,7 +92,7 @@ def test_terminal() -> None:
         text = check(ReportFormat.TERMINAL, report)
         assert text.count(f"  FAIL {NAME}") == len(some)
         colored = write_check(ReportFormat.TERMINAL, report, head("x"), Look(color=True))
-        assert printable_report(colored) == colored
+        assert printable_report(colored, color=True) == colored
         assert re.sub(r"\x1b\[\d*m", "", colored) == text
 
 

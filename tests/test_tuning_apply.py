@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tests.tuning_scene import (
     HERE,
+    MACHINE,
     ORIGIN,
     change,
     journal_in,
@@ -23,12 +24,13 @@ from tests.tuning_scene import (
     sysctl_plan,
     values,
 )
-from wstune.changes import Change
+from wstune.changes import Change, FileChange
 from wstune.errors import ApplyError, RollbackError, UsageError
 from wstune.host import rlimits
 from wstune.host.host import Host
 from wstune.model import Severity, Store
 from wstune.tuning.apply import apply_plan
+from wstune.tuning.persist import read_own, render
 from wstune.tuning.records import Standing
 from wstune.tuning.rollback import cut_short, rollback
 
@@ -128,6 +130,41 @@ def test_a_change_of_severity_warn_that_fails_is_skipped_and_told(tmp_path: Path
     applied = apply_plan(sysctl_plan("test", gone, SOMAXCONN), host, journal, ORIGIN)
     assert [each.tunable for each, _ in applied.skipped] == ["net.ipv4.tcp_tw_reuse"]
     assert values(host)["net.core.somaxconn"] == "65535\n"
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+def test_what_was_skipped_is_not_persisted(tmp_path: Path, earlier: bool) -> None:
+    """The file for the next boot has what the kernel took, and of a skipped key the line that stood there before."""
+    host, journal = make_host(tmp_path / "host"), journal_in(tmp_path)
+    path = tmp_path / "host/etc/99-wstune.conf"
+    had = render("sysctl", [("net.ipv4.tcp_tw_reuse", "0", "2")], MACHINE) if earlier else None
+    path.parent.mkdir()
+    if had:
+        path.write_text(had)
+    gone = change("net.ipv4.tcp_tw_reuse", "2", "1", Severity.WARN)
+    entries = tuple((each.tunable, each.after, each.before) for each in (SOMAXCONN, gone))
+    file = FileChange("sysctl", str(path), had, render("sysctl", entries, MACHINE), entries, "at boot")
+    applied = apply_plan(replace(sysctl_plan("test", gone, SOMAXCONN), files=(file,)), host, journal, ORIGIN)
+    assert [each.tunable for each, _ in applied.skipped] == ["net.ipv4.tcp_tw_reuse"]
+    own = read_own(path.read_text())
+    assert own is not None
+    assert own.intact
+    kept = [("net.ipv4.tcp_tw_reuse", "0", "2")] if earlier else []
+    assert list(own.entries) == [("net.core.somaxconn", "65535", "4096"), *kept]
+    assert rollback(journal, host, HERE).complete
+    assert (path.read_text() if had else path.exists()) == (had or False)
+
+
+def test_nothing_is_written_when_all_was_skipped(tmp_path: Path) -> None:
+    """A file with no line of this apply is left as it was: there is none."""
+    host, journal = make_host(tmp_path / "host"), journal_in(tmp_path)
+    path = tmp_path / "host/99-wstune.conf"
+    gone = change("net.ipv4.tcp_tw_reuse", "2", "1", Severity.WARN)
+    entries = ((gone.tunable, gone.after, gone.before),)
+    file = FileChange("sysctl", str(path), None, render("sysctl", entries, MACHINE), entries, "at boot")
+    applied = apply_plan(replace(sysctl_plan("test", gone), files=(file,)), host, journal, ORIGIN)
+    assert applied.txn == ""
+    assert not path.exists()
 
 
 def test_a_plan_gone_stale_is_not_carried_out(tmp_path: Path) -> None:

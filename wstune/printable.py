@@ -15,6 +15,7 @@ CONTROLS = (
 """A set of characters, as the inside of a regular expression's brackets."""
 
 _STEERING = re.compile(f"[{CONTROLS}]")
+_LINES = re.compile(f"(?![\n\t])[{CONTROLS}]")
 _OURS = re.compile(f"(\x1b\\[[0-9;]{{0,8}}m)|(?![\n\t])[{CONTROLS}]")
 """Colour, new lines and tabs are a report's own."""
 
@@ -24,13 +25,13 @@ def printable(text: str) -> str:
     return _STEERING.sub(_spelled_out, text)
 
 
-def printable_report(text: str) -> str:
-    """A whole report with every control character spelled out but line ends, tabs and colour."""
-    return _OURS.sub(_but_ours, text)
+def printable_report(text: str, *, color: bool) -> str:
+    """A whole report with every control character spelled out but line ends, tabs and, if it has any, colour."""
+    return (_OURS if color else _LINES).sub(_but_ours, text)
 
 
 def _but_ours(found: re.Match[str]) -> str:
-    return found[1] or _spelled_out(found)
+    return (found.re is _OURS and found[1]) or _spelled_out(found)
 
 
 def _spelled_out(found: re.Match[str]) -> str:

@@ -187,7 +187,8 @@ class _Shown:
         if self._format is not options.Format.TERMINAL or self._output is not None:
             from wstune.report.terminal_plan import plan_text
 
-            sys.stderr.write(printable_report(plan_text(self._prepared.plan, color=wants_color(sys.stderr))))
+            color = wants_color(sys.stderr)
+            sys.stderr.write(printable_report(plan_text(self._prepared.plan, color=color), color=color))
 
     def finish(
         self,

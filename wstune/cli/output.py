@@ -38,7 +38,7 @@ def write_report(text: str, file: str | None, *, verbatim: bool = False) -> None
     Control characters are spelled out, unless the text is `verbatim`: a document in which they stand for themselves.
     A reader of stdout that goes away early (`wstune check | head -1`) changes no verdict.
     """
-    text = text if verbatim else printable_report(text)
+    text = text if verbatim else printable_report(text, color=file is None and wants_color(sys.stdout))
     if not text.endswith("\n"):
         text += "\n"
     from wstune.host import outputs

@@ -248,7 +248,8 @@ def _agree(yes: bool) -> Callable[[Prepared], None]:
     from wstune.report.terminal_plan import plan_text
 
     def agree(prepared: Prepared) -> None:
-        sys.stderr.write(printable_report(plan_text(prepared.plan, color=wants_color(sys.stderr))))
+        color = wants_color(sys.stderr)
+        sys.stderr.write(printable_report(plan_text(prepared.plan, color=color), color=color))
         if not yes:
             ask()
 

@@ -7,6 +7,7 @@ from difflib import unified_diff
 
 from wstune.changes import Change, FileChange, Plan
 from wstune.model import Severity, Store
+from wstune.report.shown import shown
 from wstune.report.words import BOLD, DIM, GREEN, RED, YELLOW, counted, paint, wrapped
 
 _BODY = " " * 7
@@ -15,6 +16,7 @@ _UNLIMITED_FROM = 2**62
 
 def plan_text(plan: Plan, *, color: bool, width: int = 80) -> str:
     """The whole plan, ending in a newline: changes in order, what is not done, files as differences, notes."""
+    plan = replace(shown(replace(plan, files=())), files=plan.files)  # a file has lines
     lines = [paint(f"{plan.profile}: {_summary(plan)}", BOLD, color)]
     if plan.changes:
         lines += ["", paint("changes, in this order", BOLD, color)]
