@@ -31,8 +31,11 @@ class Kind:
         self.file.write_bytes(made)
         name = str(self.file)
         yield call("profiles", "validate", name)
-        yield call("profiles", "show", name, "-n", "50k")
-        formats = list(ExportFormat)
-        yield call("export", name, "--format", formats[len(made) % len(formats)].value)
-        yield call("apply", name, "--dry-run", "--state-dir", self.state)
-        yield call("profiles", "list", "--profile-dir", str(self.file.parent))
+        ways = (
+            ("profiles", "show", name, "-n", "50k"),
+            ("profiles", "list", "--profile-dir", str(self.file.parent)),
+            ("check", name),
+            ("apply", name, "--dry-run", "--state-dir", self.state),
+            *(("export", name, "--format", form.value) for form in ExportFormat),
+        )
+        yield call(*ways[len(made) % len(ways)])
