@@ -12,7 +12,7 @@ from wstune.errors import ProfileError
 from wstune.readiness.profiles import Target, resolve
 from wstune.tunables import CATALOGUE
 from wstune.tunables.grammar import objection, outside
-from wstune.values import Kind, parse
+from wstune.values import Kind, Value, parse
 
 TEXTS = [row for row in CATALOGUE.values() if row.kind is Kind.TEXT]
 INJECTIONS = (

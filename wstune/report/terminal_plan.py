@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from difflib import unified_diff
 
 from wstune.changes import Change, FileChange, Plan
