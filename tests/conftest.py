@@ -168,7 +168,6 @@ CAPABILITIES: dict[str, tuple[str, Callable[[], bool]]] = {
     "tsung": ("tsung", lambda: shutil.which("tsung") is not None),
     "npm": ("node and npm", lambda: shutil.which("node") is not None and shutil.which("npm") is not None),
     "loaders": ("systemd-sysctl and sysctl, and leave to chroot", lambda: loaders.programs() is not None),
-    "promtool": ("promtool, of Prometheus", lambda: shutil.which("promtool") is not None),
     "cc": ("a C compiler", lambda: shutil.which("cc") is not None),
 }
 """What a test may need of the machine: its name in words, and how to find out."""
