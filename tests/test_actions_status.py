@@ -13,7 +13,7 @@ import pytest
 from tests.schemas import require_published
 from tests.test_actions_rollback import host_of
 from tests.trees import HOSTS, plant
-from tests.tuning_scene import HERE, ORIGIN, change, journal_in, put, sysctl_plan
+from tests.tuning_scene import HERE, ORIGIN, change, journal_in, put, records_of, sysctl_plan, write_records
 from wstune.actions.check import run_check
 from wstune.actions.drift import Drift
 from wstune.actions.place import here
@@ -86,8 +86,8 @@ def test_a_transaction_that_was_cut_short_and_one_of_another_namespace(scene: tu
     host, journal, _ = scene
     inside = replace(ORIGIN, here=here(host.facts())._replace(netns=77, cookie=9))
     apply_plan(sysctl_plan("other", change(KEY, "65535", "70000")), host, journal, inside)
-    lines = journal.index.read_text().splitlines(keepends=True)
-    journal.index.write_text("".join(line for line in lines if '"commit","txn":"1"' not in line))
+    keep = [record for record in records_of(journal) if (record["type"], record["txn"]) != ("commit", "1")]
+    write_records(journal, keep)
     found = look(scene)
     assert [txn.id for txn in found.cut] == ["1"]
     assert not found.clean

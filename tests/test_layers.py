@@ -36,6 +36,8 @@ LAYERS = (
         "tuning.plan",
         "tuning.plan_files",
         "tuning.records",
+        "tuning.record_types",
+        "tuning.lines",
         "tuning.chain",
         "tuning.persist",
         "tuning.precedence",

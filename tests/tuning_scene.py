@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from wstune.changes import Change, Plan
 from wstune.host.host import Host
 from wstune.model import Finding, HostFacts, Profile, Reading, Requirement, Role, Severity, Store
 from wstune.readiness.judge import judge
 from wstune.tunables import find
+from wstune.tuning import lines
 from wstune.tuning.apply import Origin
 from wstune.tuning.journal import Journal
 from wstune.tuning.persist import Machine
@@ -73,6 +75,18 @@ def journal_in(path: Path) -> Journal:
     journal = Journal(str(path / "state"))
     journal.prepare()
     return journal
+
+
+def records_of(journal: Journal) -> list[dict[str, Any]]:
+    """The journal's records, without number and sum."""
+    found = lines.read(journal.index.read_bytes()).records
+    return [{name: value for name, value in record.items() if name not in ("seq", "sum")} for record in found]
+
+
+def write_records(journal: Journal, records: Iterable[Mapping[str, Any]]) -> None:
+    """A journal of these records, as if wstune had written them."""
+    journal.close()
+    journal.index.write_bytes(b"".join(lines.sealed(record, at) for at, record in enumerate(records, 1)))
 
 
 def findings(requirements: tuple[Requirement, ...], readings: Mapping[str, Reading]) -> tuple[Finding, ...]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from wstune import quoting, signals
 from wstune.actions.check import run_check
 from wstune.actions.overrides import login_bounds, unit_bounds, with_overrides
 from wstune.actions.place import etc_path, etc_tree, here
@@ -25,7 +26,7 @@ from wstune.tuning.lock import locked, require_free
 from wstune.tuning.persist import LIMITS_FILE, SYSCTL_FILE, UNIT_FILE, Machine, valid_name
 from wstune.tuning.plan import Circumstances, Process, is_outside, plan
 from wstune.tuning.plan_files import Present, nr_open_after, with_claims, with_limit_file, with_sysctl_file
-from wstune.tuning.rollback import cut_short
+from wstune.tuning.rollback import cut_short, require_whole
 
 SHARD = "or spread the connections over more processes, which needs no privilege: wstune check says how many"
 
@@ -121,14 +122,17 @@ def require_possible(prepared: Prepared, options: ApplyOptions, *, holding: bool
 
     Raises:
         PrivilegeError: not root; or a limit that was asked for by name may not be raised.
-        RollbackError: a transaction was cut short and must be taken back first.
+        RollbackError: a transaction was cut short and must be taken back first, or the journal is damaged.
         ApplyError: the kernel is known to refuse a change of severity error.
         UsageError: a file that is to be written was edited by somebody else.
     """
     facts = prepared.report.host
     if facts.euid != 0:
         raise PrivilegeError("applying a profile needs root; nothing was changed", "run it with sudo, or --dry-run")
-    cut = cut_short(Journal(options.state_dir).transactions(), here(facts))
+    journal = Journal(options.state_dir)
+    contents = journal.read()
+    require_whole(journal, contents)
+    cut = cut_short(contents.transactions, here(facts))
     if cut is not None and not holding:
         require_free(options.state_dir)
         again = Journal(options.state_dir).transactions()
@@ -136,20 +140,36 @@ def require_possible(prepared: Prepared, options: ApplyOptions, *, holding: bool
     if cut is not None:
         raise RollbackError(
             f"transaction {cut.id} ({cut.profile}, {cut.at}) is {cut.standing.value}; nothing was changed",
-            f"take it back first: wstune rollback {cut.id}",
+            f"take it back first: wstune rollback {cut.id} (with --abandon if that does not come to its end)",
         )
     if prepared.foreign and not options.force:
         raise UsageError(
             f"{prepared.foreign[0]} was written or edited by somebody else; nothing was changed",
             "move it away, or --force to replace it (rollback brings it back to the byte)",
         )
+    require_settable(prepared)
+
+
+def require_settable(prepared: Prepared) -> None:
+    """Raise when something that must be changed cannot be: "could not" is not "need not".
+
+    Raises:
+        PrivilegeError: a limit that was asked for by name, or that must be met, may not be raised by this root.
+        ApplyError: this host takes no such value, or none at all.
+    """
+    must = [change for change in prepared.plan.refused if change.severity is Severity.ERROR]
+    read_only = [change for change in must if change.refusal is Refusal.READ_ONLY]
+    if read_only:
+        names = ", ".join(change.tunable for change in read_only)
+        raise ApplyError(f"cannot set {names}: {read_only[0].reason}; nothing was changed", _from_outside(read_only))
     for change in prepared.plan.refused:
         if change.refusal is Refusal.PRIVILEGE and (change.pid is not None or change.severity is Severity.ERROR):
             raise PrivilegeError(f"{change.reason}; nothing was changed", SHARD if change.pid else "run it on the host")
         by_name = change.store is Store.RLIMIT and change.refusal is Refusal.GUARD
-        refused = change.refusal in (Refusal.OUT_OF_RANGE, Refusal.READ_ONLY) and change.severity is Severity.ERROR
+        refused = change.refusal is Refusal.OUT_OF_RANGE and change.severity is Severity.ERROR
         if by_name or refused:
-            raise ApplyError(f"{change.tunable}: {change.reason}; nothing was changed", _tip(change))
+            tip = f"wstune explain {change.tunable}"
+            raise ApplyError(f"{change.tunable}: {change.reason}; nothing was changed", tip)
 
 
 def carry_out(prepared: Prepared, options: ApplyOptions, host: Host, argv: tuple[str, ...]) -> Applied:
@@ -164,8 +184,9 @@ def carry_out(prepared: Prepared, options: ApplyOptions, host: Host, argv: tuple
     journal.prepare()
     at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     with locked(str(journal.state_dir), now=at, command=f"apply {options.profile}"):
-        again = prepare(options, host)
-        require_possible(again, options, holding=True)
+        with signals.heard():  # nothing has begun
+            again = prepare(options, host)
+            require_possible(again, options, holding=True)
         if again.plan != prepared.plan:
             raise ApplyError(
                 "the host has changed since the plan was shown; nothing was changed",
@@ -322,7 +343,7 @@ def _text(path: str) -> str | None:
     return None if image is None else image.content.decode("utf-8", "replace")
 
 
-def _tip(change: Change) -> str:
-    if change.refusal is Refusal.READ_ONLY:
-        return "set it from outside: on the host, or where the container is started"
-    return f"wstune explain {change.tunable}"
+def _from_outside(changes: Sequence[Change]) -> str:
+    """How what cannot be written within a container is set where it is started."""
+    flags = " ".join(f"--sysctl {quoting.shell(f'{change.tunable}={change.after}')}" for change in changes)
+    return f"set it where the container is started: docker run {flags} …"

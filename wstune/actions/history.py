@@ -6,7 +6,7 @@ from wstune import redaction
 from wstune.report.json import Document, Head, head_document
 from wstune.report.words import counted, wrapped
 from wstune.tuning.journal import DEFAULT_STATE, Contents, Journal
-from wstune.tuning.records import Act, ActKind, Standing, Transaction
+from wstune.tuning.records import ABANDONED, Act, ActKind, Standing, Transaction
 from wstune.tuning.undo import shown
 
 
@@ -20,6 +20,8 @@ def history_text(contents: Contents, *, width: int = 80) -> str:
     lines = [line for txn in reversed(contents.transactions) for line in _lines(txn, width)]
     if not lines:
         lines = ["nothing was applied"]
+    for hole in contents.holes:
+        lines += wrapped(f"the journal is damaged: {hole}", width, "")
     if contents.damaged:
         lines.append(f"{counted(contents.damaged, 'line')} of the journal cannot be read: torn by a crash, or damaged")
     return "\n".join(lines) + "\n"
@@ -30,12 +32,13 @@ def history_document(contents: Contents, head: Head) -> Document:
     return {
         **head_document(head),
         "damaged_lines": contents.damaged,
+        "unknown": list(contents.holes),
         "transactions": [
             {
                 "id": txn.id,
                 "at": txn.at,
                 "profile": txn.profile,
-                "state": _STATES[txn.standing],
+                "state": ABANDONED if txn.ended == ABANDONED else _STATES[txn.standing],
                 "ended": txn.ended or None,
                 "boot_id": txn.place.boot_id,
                 "netns": txn.place.netns,

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from wstune.actions.drift import Drift, drift_lines, drifts
-from wstune.actions.place import etc_tree, here
+from wstune.actions.place import etc_path, etc_tree, here
+from wstune.errors import RollbackError
 from wstune.host import own_files, rlimits
 from wstune.host.files import Root, words
 from wstune.host.host import Host
 from wstune.host.sysctl import read_sysctl
+from wstune.host.units import drop_in_directories
 from wstune.model import HostFacts, Reading
 from wstune.report.json import Document, Head, head_document
 from wstune.report.words import wrapped
@@ -18,7 +20,7 @@ from wstune.tunables import CATALOGUE
 from wstune.tuning.ageing import Aged, aged
 from wstune.tuning.chain import belongs, chain, target_key
 from wstune.tuning.journal import DEFAULT_STATE, Journal
-from wstune.tuning.persist import SYSCTL_FILE, Machine, read_own
+from wstune.tuning.persist import LIMITS_FILE, SYSCTL_FILE, UNIT_FILE, Machine, read_own
 from wstune.tuning.records import Act, ActKind, Standing, Transaction
 from wstune.tuning.undo import is_process, shown
 
@@ -47,12 +49,22 @@ class Status:
     elsewhere: tuple[Transaction, ...]
     aged: tuple[Aged, ...]
     drifts: tuple[Drift, ...] = ()
+    holes: tuple[str, ...] = ()
+    """What is missing in the journal, in sentences: what was done then is not known."""
+    unrecorded: tuple[str, ...] = ()
+    """Files that wstune wrote, of which the journal has no record."""
 
     @property
     def clean(self) -> bool:
         """Whether everything is as applied, will be so after a boot, and nothing of it lowers a default."""
         changed = any(each.state in ("changed", "unreadable") for each in self.held)
-        return not (self.cut or self.aged or changed or any(each.lost for each in self.drifts))
+        lost = any(each.lost for each in self.drifts)
+        return not (self.cut or self.aged or changed or lost or self.holes or self.unrecorded)
+
+    @property
+    def exit_code(self) -> int:
+        """5 where the journal has a hole, 1 where something is not as applied, else 0."""
+        return RollbackError.exit_code if self.holes else int(not self.clean)
 
 
 def run_status(host: Host, state_dir: str = DEFAULT_STATE, etc_root: str = "/") -> Status:
@@ -60,7 +72,8 @@ def run_status(host: Host, state_dir: str = DEFAULT_STATE, etc_root: str = "/") 
     etc_root = etc_tree(etc_root, ask=False)
     facts = host.facts()
     place = here(facts)
-    transactions = Journal(state_dir).transactions()
+    contents = Journal(state_dir).read()
+    transactions = contents.transactions
     standing = [txn for txn in transactions if txn.standing is not Standing.CLOSED]
     held = []
     applied: dict[str, str] = {}
@@ -80,7 +93,25 @@ def run_status(host: Host, state_dir: str = DEFAULT_STATE, etc_root: str = "/") 
         elsewhere=tuple(txn for txn in standing if not belongs(txn.place, place)),
         aged=aged_lines(host, facts, etc_root),
         drifts=drifts(host, facts, applied, wished, etc_root),
+        holes=contents.holes,
+        unrecorded=_unrecorded(host, transactions, etc_root),
     )
+
+
+def _unrecorded(host: Host, transactions: list[Transaction], etc_root: str) -> tuple[str, ...]:
+    """Files of ours that no transaction says it wrote: their journal is lost, or is another one."""
+    root = host.root if etc_root == "/" else Root(etc_root)
+    recorded = {act.target for txn in transactions for act in txn.acts if act.kind is ActKind.FILE and act.stands}
+    units = drop_in_directories(root)
+    names = [SYSCTL_FILE, LIMITS_FILE, *(UNIT_FILE.format(unit=unit) for unit in units)]
+    return tuple(path for name in names if _is_ours(root, name) and (path := etc_path(etc_root, name)) not in recorded)
+
+
+def _is_ours(root: Root, name: str) -> bool:
+    try:
+        return read_own(root.read_text(f"/etc/{name}")) is not None
+    except (OSError, ValueError):
+        return False
 
 
 def aged_lines(host: Host, facts: HostFacts, etc_root: str = "/") -> tuple[Aged, ...]:
@@ -109,6 +140,10 @@ def aged_sentence(line: Aged) -> str:
 def status_text(status: Status, *, width: int = 80) -> str:
     """For people: what has changed first, ending in a newline."""
     lines = []
+    for hole in status.holes:
+        lines += wrapped(f"the journal is damaged: {hole}; what was done then is not known", width, "")
+    if status.holes:
+        lines += wrapped("wstune rollback --abandon takes back what is known, tells the rest, and closes it", width, "")
     for txn in status.cut:
         lines.append(f"transaction {txn.id} ({txn.profile}) is {txn.standing.value}: wstune rollback {txn.id}")
     for each in sorted(status.held, key=lambda each: each.state == "as-applied"):
@@ -116,6 +151,9 @@ def status_text(status: Status, *, width: int = 80) -> str:
         text = f"{each.target} = {shown(each.now)}{applied} (transaction {each.txn})"
         lines += wrapped(text, width, " " * 12, f"{each.state:<11} ")
     lines += [part for line in status.aged for part in wrapped(aged_sentence(line), width, "")]
+    for path in status.unrecorded:
+        what = f"{path} was written by wstune, and this journal has no record of it: keep it, or remove it by hand"
+        lines += wrapped(what, width, "")
     nothing = not lines and not status.elsewhere
     for drift in sorted(status.drifts, key=lambda drift: not drift.lost):
         lines += drift_lines(drift, width=width)
@@ -137,6 +175,8 @@ def status_document(status: Status, head: Head) -> Document:
         "cut_short": [txn.id for txn in status.cut],
         "elsewhere": [{"id": txn.id, "netns": txn.place.netns} for txn in status.elsewhere],
         "aged": [line._asdict() for line in status.aged],
+        "unknown": list(status.holes),
+        "unrecorded": list(status.unrecorded),
         "drift": [{**each._asdict(), "managers": list(each.managers)} for each in status.drifts],
     }
 

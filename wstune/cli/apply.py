@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from wstune import signals
 from wstune.cli import options
 from wstune.cli.output import check_writable, print_error, wants_color, write_outcome, write_report
 from wstune.cli.reporting import command_line
@@ -79,7 +82,15 @@ def apply(
     """
     started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     check_writable(output)
-    from wstune.actions.apply import ApplyOptions, carry_out, check_again, prepare, require_possible, restart
+    from wstune.actions.apply import (
+        ApplyOptions,
+        carry_out,
+        check_again,
+        prepare,
+        require_possible,
+        require_settable,
+        restart,
+    )
     from wstune.host.host import Host
 
     chosen = ApplyOptions(
@@ -103,6 +114,8 @@ def apply(
     host = Host(pid=pid)
     prepared = prepare(chosen, host)
     shown = _Shown(prepared, format_, output, started, _check_command(chosen))
+    if prepared.plan.empty and not dry_run:
+        require_settable(prepared)
     if dry_run or prepared.plan.empty:
         code = CHANGES if detailed_exitcode and not prepared.plan.empty else 0
         shown.finish(code, dry_run=dry_run)
@@ -112,9 +125,11 @@ def apply(
     if not yes:
         shown.before_asking()
         ask()
-    applied = carry_out(prepared, chosen, host, command_line())
-    failed = restart(chosen, applied)
-    after = check_again(chosen, host)
+    with signals.held():  # one that comes too late for apply to be undone waits until its number can be told
+        applied = carry_out(prepared, chosen, host, command_line())
+        with _standing(applied), signals.heard():
+            failed = restart(chosen, applied)
+            after = check_again(chosen, host)
     code = _strict(CHANGES if detailed_exitcode and applied.txn else 0, strict, prepared, after)
     code = 1 if failed else code
     shown.finish(code, applied=applied, after=after, not_restarted=failed)
@@ -122,6 +137,18 @@ def apply(
         tip = f"it stands, for the next start of {unit}; wstune rollback {applied.txn} takes it back"
         print_error(f"applied, but {unit} could not be restarted: {failed}", tip)
     return code
+
+
+@contextmanager
+def _standing(applied: Applied) -> Iterator[None]:
+    """Whatever ends the check after an apply: which transaction stands is said, and how to take it back."""
+    try:
+        yield
+    except BaseException:
+        if applied.txn:
+            said = f"transaction {applied.txn} is applied, and was not checked again"
+            print_error(said, f"wstune rollback {applied.txn} takes it back")
+        raise
 
 
 def _strict(code: int, strict: bool, prepared: Prepared, after: CheckReport) -> int:

@@ -24,7 +24,8 @@ def status(
 ) -> int:
     """Say what has drifted: what was applied, what is now, what the next boot will make of it, and who else sets it.
 
-    Exit codes: 0 all is as applied, 1 something has changed, was cut short or has aged, or is lost at the next boot.
+    Exit codes: 0 all is as applied, 1 something has changed, was cut short or has aged, or is lost at the next
+    boot; 5 the journal is damaged, and what was applied is not wholly known.
     """
     started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     check_writable(output)
@@ -33,7 +34,7 @@ def status(
 
     host = Host()
     found = run_status(host, state_dir, etc_root)
-    code = 0 if found.clean else 1
+    code = found.exit_code
     if format_ is options.Format.JSON:
         from wstune.report.json import Head, dumps
 

@@ -77,10 +77,10 @@ def replace(path: str, image: FileImage) -> None:
 def remove(path: str) -> None:
     """Remove a file durably; one that is not there is no error. Raises OSError."""
     with writing.folder(os.path.dirname(path)) as where:
-        try:
-            os.unlink(os.path.basename(path), dir_fd=where.fd)
-        except FileNotFoundError:
+        # Looked for first: of a name that is not there, a file system that is read-only says just that.
+        if not _is_there(where.fd, os.path.basename(path)):
             return
+        os.unlink(os.path.basename(path), dir_fd=where.fd)
         writing.sync(where)
 
 
@@ -111,14 +111,23 @@ def remove_directory(path: str) -> bool:
     """Remove a directory durably if it is empty; False when it is not. Raises OSError; one that is gone is no error."""
     try:
         with writing.folder(os.path.dirname(path)) as where:
-            os.rmdir(os.path.basename(path), dir_fd=where.fd)
-            writing.sync(where)
+            if _is_there(where.fd, os.path.basename(path)):
+                os.rmdir(os.path.basename(path), dir_fd=where.fd)
+                writing.sync(where)
     except FileNotFoundError:
         return True
     except OSError as error:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
             return False
         raise
+    return True
+
+
+def _is_there(fd: int, name: str) -> bool:
+    try:
+        os.stat(name, dir_fd=fd, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
     return True
 
 

@@ -70,6 +70,15 @@ def has_systemd(root: Root) -> bool:
     return not root.live and root.exists("/etc/systemd/system")
 
 
+def drop_in_directories(root: Root) -> tuple[str, ...]:
+    """The units that have a directory for drop-ins below /etc/systemd/system; none where it cannot be listed."""
+    try:
+        names = root.listdir("/etc/systemd/system")
+    except OSError:
+        return ()
+    return tuple(sorted(name.removesuffix(".d") for name in names if name.endswith(".d")))
+
+
 def first_process(root: Root, group: str) -> int | None:
     """The first process in a control group of that path; None when there is none or it cannot be seen."""
     for mount in _GROUP_MOUNTS:

@@ -44,13 +44,28 @@ def apply_document(
 
 
 def rollback_document(
-    txn: str, outcomes: Mapping[str, Sequence[tuple[str, str]]], complete: bool, head: Head
+    txn: str | None,
+    outcomes: Mapping[str, Sequence[tuple[str, str]]],
+    complete: bool,
+    head: Head,
+    *,
+    abandoned: bool = False,
+    by_hand: Sequence[tuple[str, str, str]] = (),
+    unknown: Sequence[str] = (),
 ) -> Document:
-    """`wstune rollback --format json`: what became of each act, by outcome."""
+    """`wstune rollback --format json`: what became of each act, by outcome.
+
+    Args:
+        abandoned: whether the record was closed all the same. by_hand: target, what it was, and a command, of each that
+            could not be taken back. unknown: what is missing in the journal.
+    """
     return {
         **head_document(head),
         "transaction": txn,
         "complete": complete,
+        "abandoned": abandoned,
+        "by_hand": [{"target": target, "wanted": what, "command": line or None} for target, what, line in by_hand],
+        "unknown": list(unknown),
         "acts": [
             {"target": target, "outcome": outcome, "words": words}
             for outcome, acts in outcomes.items()

@@ -55,22 +55,42 @@ def applied_text(
 
 
 def rolled_back_text(
-    txn: str,
+    txn: str | None,
     parts: Sequence[tuple[str, Sequence[tuple[str, str]]]],
     complete: bool,
     *,
     color: bool,
     width: int = 80,
+    abandoned: bool = False,
 ) -> str:
-    """What became of each act; `parts` are (heading, (target, words) …). Ends in a newline."""
+    """What became of each act, ending in a newline.
+
+    Args:
+        parts: (heading, (target, words) …). abandoned: whether the record was closed all the same.
+    """
     lines = []
     for heading, acts in parts:
         code = RED if heading in ("changed since, and kept", "failed") else GREEN
         for target, what in acts:
             lines += wrapped(f"{target}: {what}", width, " " * 4, f"{paint(heading, code, color)} ")
-    end = "is taken back" if complete else "is not wholly taken back; its record is kept"
-    lines.append(paint(f"transaction {txn} {end}", GREEN if complete else RED, color))
+    kept = "its record is closed (abandoned)" if abandoned else "its record is kept"
+    end = "is taken back" if complete else f"is not wholly taken back; {kept}"
+    if txn is not None:
+        lines.append(paint(f"transaction {txn} {end}", GREEN if complete else RED, color))
+    if abandoned and complete:
+        lines.append("the journal is whole again: what was missing in it is noted as known")
     return "\n".join(lines) + "\n"
+
+
+def by_hand_text(by_hand: Sequence[tuple[str, str, str]], holes: Sequence[str], *, color: bool, width: int = 80) -> str:
+    """What could not be taken back, (target, what it was, a command) each, and what is not known. Ends in a newline."""
+    lines = []
+    for target, wanted, command in by_hand:
+        lines += wrapped(f"{target}: it was {wanted}", width, " " * 4, f"{paint('by hand', YELLOW, color)} ")
+        lines += [f"    {command}"] if command else []
+    for hole in holes:
+        lines += wrapped(f"{hole}; what was done then is not known", width, " " * 4, f"{paint('unknown', RED, color)} ")
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _summary(plan: Plan) -> str:

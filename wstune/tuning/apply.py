@@ -76,6 +76,9 @@ def apply_plan(plan: Plan, host: Host, journal: Journal, origin: Origin) -> Appl
         scene = Scene(host, journal, [*transactions, txn], origin.here, caught=caught)
         try:
             _write(scene, begin_line(txn), "begin")
+        except Fatal as fatal:
+            raise ApplyError(f"{fatal}; nothing was changed", "make room there, or name another --state-dir") from fatal
+        try:
             _live(scene, txn, plan, progress)
             write_files(scene, txn, without(plan.files, {change.tunable for change, _ in progress.skipped}))
             go_on(scene)
@@ -192,8 +195,11 @@ def _write(scene: Scene, record: Mapping[str, Any], what: str) -> None:
 
 
 def _undone(result: Undone, reason: str) -> ApplyError | RollbackError:
-    if result.complete:
+    if result.restored_all:
         put_back = "everything was put back" if result.restored else "nothing was changed"
+        if result.unwritten:
+            again = f"once the journal can be written, wstune rollback {result.txn} closes its record"
+            return ApplyError(f"{reason}; {put_back}", again)
         return ApplyError(f"{reason}; {put_back}", "wstune apply --dry-run shows what would be done")
     left = "; ".join(f"{target}: {what}" for target, what in [*result.drifted, *result.failed])
     return RollbackError(f"{reason}; and not everything could be put back: {left}", f"wstune rollback {result.txn}")

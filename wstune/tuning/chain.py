@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from wstune.tuning.records import Act, ActKind, Place, Transaction
+from wstune.tuning.records import ABANDONED, Act, ActKind, Place, Transaction
 
 ABSENT, PRESENT = "absent", "present"
 """`before` and `after` of a directory."""
@@ -69,7 +69,7 @@ def chain(transactions: Iterable[Transaction], key: tuple[str, ...]) -> list[Lin
 def _unlink(links: list[Link], link: Link) -> None:
     index = links.index(link)
     links.pop(index)
-    if index < len(links):
+    if index < len(links) and link.act.undone != ABANDONED:  # else what it had found may be lost
         following = links[index]
         if following.act.same(following.before, link.after):
             following.before, following.pre = link.before, link.pre

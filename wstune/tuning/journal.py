@@ -5,7 +5,8 @@
         pre/            (0700)  TXN-N.json (0600): files as they were, with owner, mode and extended attributes
         pre/lock        (0600)  flock(2), by nobody else, since nobody else can open it; who holds it, since when
 
-A line that a crash tore is ended by the next append and passed over by readers: its act had not begun.
+A line that a crash tore is taken away by the next append, and passed over by readers: its act had not begun. What
+else cannot be read is a hole (lines.py), and nothing is undone before somebody has seen it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import base64
 import errno
 import json
 import os
+import re
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,21 +26,35 @@ from wstune.host import writing
 from wstune.host.files import reason
 from wstune.host.own_files import FileImage
 from wstune.host.trust import require_trusted
+from wstune.tuning import lines
+from wstune.tuning.record_types import sound_image
 from wstune.tuning.records import FORMAT, Transaction, replay
 
 DEFAULT_STATE = "/var/lib/wstune"
 
 _INDEX, _PRE = "journal.jsonl", "pre"
 
+_MAX_IMAGE = 8 << 20
+"""A file of 1 MiB in base64, with its attributes."""
+
 _MAX_INDEX = 64 << 20
 """A journal of that size is not one: about 200,000 acts."""
 
 
 class Contents(NamedTuple):
-    """What a journal holds: transactions oldest first, and how many lines could not be read."""
+    """What a journal holds.
+
+    Attributes:
+        transactions: oldest first.
+        damaged: how many lines could not be read, those that a crash tore among them.
+        holes: what is missing, in sentences; while there is one, what was done is not known.
+        last: the highest number of a transaction that any record has.
+    """
 
     transactions: list[Transaction]
     damaged: int
+    holes: tuple[str, ...] = ()
+    last: int = 0
 
 
 class Journal:
@@ -52,6 +68,8 @@ class Journal:
             raise UsageError("--state-dir '': an empty name is no directory", f"leave it out for {DEFAULT_STATE}")
         self._settle(Path(state_dir).absolute())
         self._fd = -1
+        self._number = 0
+        """That of the next record; 0: it must be looked up."""
 
     def _settle(self, state_dir: Path) -> None:
         self.state_dir = state_dir
@@ -60,10 +78,22 @@ class Journal:
 
     def read(self) -> Contents:
         """All that it tells. Raises UsageError when it cannot be read, or was written by a later wstune."""
+        found = lines.read(self._data())
+        later = next((line for line in found.records if line.get("format", FORMAT) > FORMAT), None)
+        if later is not None:
+            raise UsageError(
+                f"{self.index} was written by a later wstune (format {later['format']}, this one knows {FORMAT})",
+                "use that wstune, or a newer one",
+            )
+        holes = lines.unacknowledged(found.records, [*found.holes, *lines.orphans(found.records)])
+        last = max((int(line["txn"]) for line in found.records if "txn" in line), default=0)
+        return Contents(replay(found.records), found.damaged, holes, last)
+
+    def _data(self) -> bytes:
         try:
             fd = os.open(self.index, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
         except FileNotFoundError:
-            return Contents([], 0)
+            return b""
         except OSError as error:
             raise _unusable(self.index, error) from error
         info = os.fstat(fd)
@@ -71,24 +101,7 @@ class Journal:
             os.close(fd)
             raise UsageError(f"{self.index} is not a journal", "name another place with --state-dir")
         with os.fdopen(fd, "rb") as stream:
-            data = stream.read()
-        lines, damaged = [], 0
-        for raw in data.split(b"\n"):
-            line = _decoded(raw)
-            if line is not None:
-                lines.append(line)
-            elif raw.strip():
-                damaged += 1
-        later = next((line for line in lines if line.get("format", FORMAT) > FORMAT), None)
-        if later is not None:
-            raise UsageError(
-                f"{self.index} was written by a later wstune (format {later['format']}, this one knows {FORMAT})",
-                "use that wstune, or a newer one",
-            )
-        try:
-            return Contents(replay(lines), damaged)
-        except (KeyError, TypeError, ValueError) as error:
-            raise UsageError(f"{self.index} holds a record that makes no sense: {error!r}") from error
+            return stream.read(_MAX_INDEX + 1)
 
     def transactions(self) -> list[Transaction]:
         """The transactions, oldest first. Raises as `read`."""
@@ -112,6 +125,7 @@ class Journal:
         if self._fd < 0:
             # Everyone may see what was done, whatever the umask.
             self._fd = writing.open_kept(str(self.index), 0o644, append=True)
+            self._number = 0
 
     def close(self) -> None:
         """Close it; a second call does nothing."""
@@ -125,8 +139,10 @@ class Journal:
         Raises OSError, after which the record is not there (or, where even that failed, is a torn line).
         """
         self.open()
+        if not self._number:
+            self._number = self._go_to_the_end()
         size = os.fstat(self._fd).st_size
-        data = json.dumps(record, separators=(",", ":"), ensure_ascii=True).encode() + b"\n"
+        data = lines.sealed(record, self._number)
         if size and os.pread(self._fd, 1, size - 1) != b"\n":
             data = b"\n" + data
         try:
@@ -138,8 +154,17 @@ class Journal:
             try:
                 os.ftruncate(self._fd, size)
             except OSError:
-                pass  # a torn line, then: readers pass over it
+                self._number = 0  # what is there now is seen before the next one
             raise
+        self._number += 1
+
+    def _go_to_the_end(self) -> int:
+        """The number of the next record, once a torn line at the end is gone. Raises OSError."""
+        size = os.fstat(self._fd).st_size
+        found = lines.read(os.pread(self._fd, size, 0))
+        if found.torn:
+            os.ftruncate(self._fd, size - found.torn)
+        return found.number
 
     def save_image(self, txn: str, number: int, image: FileImage) -> str:
         """Keep a file as it was, durably, for its owner only; its name is returned. Raises OSError."""
@@ -153,26 +178,25 @@ class Journal:
         if Path(name).name != name:
             raise OSError(errno.EINVAL, "not the name of a pre-image", name)
         path = self.pre / name
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
         with os.fdopen(fd, "rb") as stream:
-            data = stream.read()
+            data = stream.read(_MAX_IMAGE + 1)
         try:
-            return _image(json.loads(data))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise OSError(errno.EIO, f"the pre-image is damaged: {error}", str(path)) from error
+            record = json.loads(data)
+            if not sound_image(record):
+                raise ValueError("it is not a file as it was")
+            return _image(record)
+        except (ValueError, RecursionError) as error:
+            raise OSError(errno.EIO, "the pre-image is damaged", str(path)) from error
 
     def next_id(self) -> str:
-        """The number of the next transaction: one more than the highest."""
-        numbers = [int(txn.id) for txn in self.transactions() if txn.id.isdecimal()]
-        return str(max(numbers, default=0) + 1)
+        """The number of the next transaction: one more than the highest, of which a pre-image is kept or a record."""
+        kept = [int(path.name.partition("-")[0]) for path in self.pre.glob("*-*.json") if _is_image(path.name)]
+        return str(max([self.read().last, *kept], default=0) + 1)
 
 
-def _decoded(raw: bytes) -> dict[str, Any] | None:
-    try:
-        line = json.loads(raw)
-    except ValueError:
-        return None
-    return line if isinstance(line, dict) else None
+def _is_image(name: str) -> bool:
+    return re.fullmatch(r"[0-9]{1,18}-[0-9]{1,9}\.json", name) is not None
 
 
 def _image_record(image: FileImage) -> dict[str, Any]:

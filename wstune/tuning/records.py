@@ -14,8 +14,11 @@ from typing import Any, NamedTuple
 
 from wstune.values import Kind, parse
 
-FORMAT = 1
-"""Version of the journal's lines; a later version that this wstune cannot undo must raise it."""
+FORMAT = 2
+"""Version of the journal's lines; a later version that this wstune cannot undo must raise it. 1: without numbers."""
+
+ABANDONED = "abandoned"
+"""Why a transaction has ended that could not be wholly taken back, and of how an act of it went away."""
 
 
 class ActKind(Enum):
@@ -65,7 +68,7 @@ class Act:
         local: for sysctls: whether the key belongs to the network namespace.
         done: whether it is known to have been made; between intent and that, a crash leaves it open.
         undone: "" while it stands, else how it went away: `restored`, `already` (somebody else put it back), `unlinked`
-            (a later transaction stands above it), `left` (it ended with its process, namespace or boot).
+            (a later transaction stands above it), `left` (it ended with its process, namespace or boot), `abandoned`.
     """
 
     txn: str
@@ -122,7 +125,7 @@ class Transaction:
     acts: list[Act] = field(default_factory=list)
     committed: bool = False
     ended: str = ""
-    """"" while it stands, else why it ended: `rolled back`, `failed`."""
+    """"" while it stands, else why it ended: `rolled back`, `failed`, `abandoned`."""
 
     @property
     def standing(self) -> Standing:
@@ -154,7 +157,7 @@ def replay(lines: Iterable[Mapping[str, Any]]) -> list[Transaction]:
         elif what == "commit":
             txn.committed = True
         elif what == "end":
-            txn.ended = str(line.get("why", "rolled back"))
+            end(txn, str(line.get("why", "rolled back")), number)
         elif act := acts.get((txn_id, int(line.get("n", -1)))):
             if what == "done":
                 act.done = True
@@ -164,6 +167,14 @@ def replay(lines: Iterable[Mapping[str, Any]]) -> list[Transaction]:
                 act.undone_at = number
                 act.sha = str(line.get("sha", ""))
     return list(found.values())
+
+
+def end(txn: Transaction, why: str, number: int) -> None:
+    """Close a transaction; what stands of one that is abandoned counts no more from that record on."""
+    txn.ended = why
+    for act in txn.acts:
+        if why == ABANDONED and act.stands:
+            act.undone, act.undone_at = ABANDONED, number
 
 
 def next_record(transactions: Iterable[Transaction]) -> int:

@@ -9,7 +9,7 @@ from wstune.host import namespaces
 from wstune.host.host import Host
 from wstune.tuning import signals
 from wstune.tuning.chain import belongs
-from wstune.tuning.journal import Journal
+from wstune.tuning.journal import Contents, Journal
 from wstune.tuning.records import Place, Standing, Transaction
 from wstune.tuning.undo import Undone, undo
 from wstune.tuning.undo_file import Scene
@@ -26,13 +26,26 @@ def rollback(journal: Journal, host: Host, here: Place, txn_id: str | None = Non
 
     Raises:
         UsageError: there is no such transaction, or none that stands.
-        RollbackError: it belongs to another network namespace; nothing was written.
+        RollbackError: it belongs to another network namespace, or the journal has a hole; nothing was written.
     """
-    transactions = journal.transactions()
+    contents = journal.read()
+    require_whole(journal, contents)
+    transactions = contents.transactions
     txn = choose(transactions, here, txn_id)
-    _require_place(txn, here, force)
+    require_place(txn, here, force)
     with signals.held():  # what has begun to be taken back is taken back
         return undo(Scene(host, journal, transactions, here, force), txn, "rolled back")
+
+
+def require_whole(journal: Journal, contents: Contents) -> None:
+    """Raise RollbackError, with what is missing, when the journal has a hole: what was done is not known then."""
+    if contents.holes:
+        more = f" (and {len(contents.holes) - 3} more)" if len(contents.holes) > 3 else ""
+        raise RollbackError(
+            f"{journal.index} is damaged: {'; '.join(contents.holes[:3])}{more}; what was done then is not known, and "
+            "nothing was changed",
+            "wstune rollback --abandon takes back what is known, tells the rest, and closes the record",
+        )
 
 
 def choose(transactions: Sequence[Transaction], here: Place, txn_id: str | None) -> Transaction:
@@ -56,7 +69,7 @@ def cut_short(transactions: Sequence[Transaction], here: Place) -> Transaction |
     return next((txn for txn in transactions if txn.standing in unfinished and belongs(txn.place, here)), None)
 
 
-def _require_place(txn: Transaction, here: Place, force: bool) -> None:
+def require_place(txn: Transaction, here: Place, force: bool) -> None:
     """Raise RollbackError when something of the transaction lives where we are not."""
     if belongs(txn.place, here) or not any(act.local and act.stands for act in txn.acts):
         return

@@ -32,11 +32,18 @@ class Undone:
     left: list[tuple[str, str]] = field(default_factory=list)
     drifted: list[tuple[str, str]] = field(default_factory=list)
     failed: list[tuple[str, str]] = field(default_factory=list)
+    unwritten: list[tuple[str, str]] = field(default_factory=list)
+    """What the journal could not take: the host is as it was, and the record does not say so."""
+
+    @property
+    def restored_all(self) -> bool:
+        """Whether nothing of the transaction is left on the host."""
+        return not (self.drifted or self.failed)
 
     @property
     def complete(self) -> bool:
-        """Whether nothing of the transaction is left on the host."""
-        return not (self.drifted or self.failed)
+        """Whether nothing is left on the host, and the record is closed."""
+        return self.restored_all and not self.unwritten
 
 
 def undo(scene: Scene, txn: Transaction, why: str) -> Undone:
@@ -58,7 +65,7 @@ def undo(scene: Scene, txn: Transaction, why: str) -> Undone:
             scene.journal.append({"type": "end", "txn": txn.id, "why": why})
             txn.ended = why
         except OSError as error:
-            result.failed.append((str(scene.journal.index), f"cannot write the journal: {words(error)}"))
+            result.unwritten.append((str(scene.journal.index), f"cannot write the journal: {words(error)}"))
     return result
 
 
@@ -93,7 +100,7 @@ def _undo_act(scene: Scene, txn: Transaction, act: Act, result: Undone) -> None:
     try:
         scene.journal.append(record)
     except OSError as error:
-        result.failed.append((act.label, f"taken back, but the journal could not be written: {words(error)}"))
+        result.unwritten.append((act.label, f"taken back, but the journal could not be written: {words(error)}"))
 
 
 def _sysctl(scene: Scene, txn: Transaction, act: Act, links: list[Link], index: int) -> Verdict:
