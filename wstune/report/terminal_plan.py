@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from difflib import unified_diff
 
-from wstune.changes import Change, FileChange, Plan
+from wstune.changes import Change, FileChange, Plan, Refusal
 from wstune.model import Severity, Store
 from wstune.report.shown import shown
 from wstune.report.words import BOLD, DIM, GREEN, RED, YELLOW, counted, paint, wrapped
@@ -17,7 +17,7 @@ _UNLIMITED_FROM = 2**62
 
 def plan_text(plan: Plan, *, color: bool, width: int = 80) -> str:
     """The whole plan, ending in a newline: changes in order, what is not done, files as differences, notes."""
-    plan = replace(shown(replace(plan, files=())), files=plan.files)  # a file has lines
+    plan = _shown(plan)
     lines = [paint(f"{plan.profile}: {_summary(plan)}", BOLD, color)]
     if plan.changes:
         lines += ["", paint("changes, in this order", BOLD, color)]
@@ -52,6 +52,22 @@ def applied_text(
     else:
         lines.append("nothing was changed")
     return "\n".join(lines) + "\n"
+
+
+def _shown(plan: Plan) -> Plan:
+    """The plan as it can be shown; the tabs of the kernel's vectors are blanks then."""
+
+    def tidied(changes: Sequence[Change]) -> tuple[Change, ...]:
+        return tuple(replace(each, before=_tidied(each.before), after=_tidied(each.after)) for each in changes)
+
+    tidy = replace(
+        plan, changes=tidied(plan.changes), refused=tidied(plan.refused), claims=tidied(plan.claims), files=()
+    )
+    return replace(shown(tidy), files=plan.files)  # a file has lines
+
+
+def _tidied(text: str) -> str:
+    return " ".join(text.split())
 
 
 def rolled_back_text(
@@ -95,7 +111,8 @@ def by_hand_text(by_hand: Sequence[tuple[str, str, str]], holes: Sequence[str], 
 
 def _summary(plan: Plan) -> str:
     if plan.empty:
-        return "nothing to do"
+        could_not = [change for change in plan.refused if change.refusal in (Refusal.READ_ONLY, Refusal.PRIVILEGE)]
+        return f"nothing can be set here, {len(plan.refused)} not done" if could_not else "nothing to do"
     parts = [counted(len(plan.changes), "change")] if plan.changes else []
     parts += [counted(len(plan.files), "file")] if plan.files else []
     parts += [f"{len(plan.claims)} noted"] if plan.claims else []

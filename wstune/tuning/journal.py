@@ -79,14 +79,15 @@ class Journal:
     def read(self) -> Contents:
         """All that it tells. Raises UsageError when it cannot be read, or was written by a later wstune."""
         found = lines.read(self._data())
-        later = next((line for line in found.records if line.get("format", FORMAT) > FORMAT), None)
+        begun = (line for line in found.records if line["type"] == "begin")
+        later = next((line for line in begun if line.get("format", FORMAT) > FORMAT), None)
         if later is not None:
             raise UsageError(
                 f"{self.index} was written by a later wstune (format {later['format']}, this one knows {FORMAT})",
                 "use that wstune, or a newer one",
             )
         holes = lines.unacknowledged(found.records, [*found.holes, *lines.orphans(found.records)])
-        last = max((int(line["txn"]) for line in found.records if "txn" in line), default=0)
+        last = max((int(line["txn"]) for line in found.records if line["type"] in ("begin", "intent")), default=0)
         return Contents(replay(found.records), found.damaged, holes, last)
 
     def _data(self) -> bytes:

@@ -108,7 +108,7 @@ def orphans(records: Sequence[Record]) -> list[tuple[int, str]]:
 def unacknowledged(records: Sequence[Record], holes: Sequence[tuple[int, str]]) -> tuple[str, ...]:
     """The holes of which nobody has said yet that he knows them (`rollback --abandon`)."""
     known = max((at for at, record in enumerate(records) if record["type"] == "acknowledge"), default=-1)
-    return tuple(dict.fromkeys(words for at, words in sorted(holes) if at > known))
+    return tuple(dict.fromkeys(words for at, words in sorted(holes, key=lambda hole: hole[0]) if at > known))
 
 
 def _missing(first: int, last: int, records: Sequence[Record], after: Record | None) -> str:

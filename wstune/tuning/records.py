@@ -158,7 +158,7 @@ def replay(lines: Iterable[Mapping[str, Any]]) -> list[Transaction]:
             txn.committed = True
         elif what == "end":
             end(txn, str(line.get("why", "rolled back")), number)
-        elif act := acts.get((txn_id, int(line.get("n", -1)))):
+        elif what in ("done", "undone") and (act := acts.get((txn_id, int(line["n"])))):
             if what == "done":
                 act.done = True
                 act.after = str(line.get("live", act.after))
