@@ -75,16 +75,21 @@ def apply_plan(plan: Plan, host: Host, journal: Journal, origin: Origin) -> Appl
     with signals.held() as caught:
         scene = Scene(host, journal, [*transactions, txn], origin.here, caught=caught)
         try:
+            size = journal.size()
             _write(scene, begin_line(txn), "begin")
-        except Fatal as fatal:
-            raise ApplyError(f"{fatal}; nothing was changed", "make room there, or name another --state-dir") from fatal
+        except (Fatal, OSError) as error:
+            why = f"cannot write {journal.index}: {words(error).lower()}" if isinstance(error, OSError) else str(error)
+            raise ApplyError(f"{why}; nothing was changed", "make room there, or name another --state-dir") from error
         try:
             _live(scene, txn, plan, progress)
             write_files(scene, txn, without(plan.files, {change.tunable for change, _ in progress.skipped}))
             go_on(scene)
             _write(scene, {"type": "commit", "txn": txn.id}, "commit")
         except Fatal as fatal:
-            raise _undone(undo(scene, txn, "failed"), str(fatal)) from fatal
+            result = undo(scene, txn, "failed")
+            if result.unwritten and result.restored_all:
+                _forget(journal, size, result)
+            raise _undone(result, str(fatal)) from fatal
         txn.committed = True
         if not any(act.stands for act in txn.acts):
             undo(scene, txn, "nothing was applied")
@@ -194,14 +199,20 @@ def _write(scene: Scene, record: Mapping[str, Any], what: str) -> None:
         raise Fatal(f"cannot write {scene.journal.index} ({what}): {words(error).lower()}") from error
 
 
+def _forget(journal: Journal, size: int, result: Undone) -> None:
+    """Where the disk is too full to say that all was put back: take the record away, which needs no room."""
+    try:
+        journal.cut_back(size)
+    except OSError:
+        return
+    result.unwritten.clear()
+
+
 def _undone(result: Undone, reason: str) -> ApplyError | RollbackError:
-    if result.restored_all:
+    if result.complete:
         put_back = "everything was put back" if result.restored else "nothing was changed"
-        if result.unwritten:
-            again = f"once the journal can be written, wstune rollback {result.txn} closes its record"
-            return ApplyError(f"{reason}; {put_back}", again)
         return ApplyError(f"{reason}; {put_back}", "wstune apply --dry-run shows what would be done")
-    left = "; ".join(f"{target}: {what}" for target, what in [*result.drifted, *result.failed])
+    left = "; ".join(f"{target}: {what}" for target, what in [*result.drifted, *result.failed, *result.unwritten])
     return RollbackError(f"{reason}; and not everything could be put back: {left}", f"wstune rollback {result.txn}")
 
 

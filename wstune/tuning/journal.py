@@ -159,6 +159,21 @@ class Journal:
             raise
         self._number += 1
 
+    def size(self) -> int:
+        """Bytes that it has now. Raises OSError."""
+        self.open()
+        return os.fstat(self._fd).st_size
+
+    def cut_back(self, size: int) -> None:
+        """Forget what was appended since it had that size: all of it is undone. Needs no room. Raises OSError."""
+        self.open()
+        self._number = 0
+        os.ftruncate(self._fd, size)
+        try:
+            os.fsync(self._fd)
+        except OSError:
+            pass  # after a crash the record may be there again, of acts that are all undone
+
     def _go_to_the_end(self) -> int:
         """The number of the next record, once a torn line at the end is gone. Raises OSError."""
         size = os.fstat(self._fd).st_size
