@@ -21,9 +21,11 @@ from tests import loaders
 settings.register_profile("house", deadline=None)  # a law is no timing assertion, and the machine is shared
 settings.load_profile("house")
 
-# What is started in the background of a script ignores Ctrl-C, and so would each program that a test interrupts.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# What is started in the background of a script ignores Ctrl-C, and under nohup SIGHUP, and so would each program that a
+# test interrupts.
+for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, handler)
 
 # What users have, wherever the tests run; a test that needs more files says so with `many_files`.
 _HARD = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

@@ -141,5 +141,6 @@ def _parts(undone: Undone) -> dict[tuple[str, str], list[tuple[str, str]]]:
         ("unlinked", "still wanted"): undone.unlinked,
         ("left", "left"): undone.left,
         ("drifted", "changed since, and kept"): undone.drifted,
-        ("failed", "failed"): [*undone.failed, *undone.unwritten],
+        ("failed", "failed"): undone.failed,
+        ("unwritten", "not recorded"): undone.unwritten,
     }

@@ -86,7 +86,7 @@ def rolled_back_text(
     """
     lines = []
     for heading, acts in parts:
-        code = RED if heading in ("changed since, and kept", "failed") else GREEN
+        code = RED if heading in ("changed since, and kept", "failed", "not recorded") else GREEN
         for target, what in acts:
             lines += wrapped(f"{target}: {what}", width, " " * 4, f"{paint(heading, code, color)} ")
     kept = "its record is closed (abandoned)" if abandoned else "its record is kept"
