@@ -1,7 +1,7 @@
 """apply and rollback killed, interrupted, and let fail, at every step; what they write compared with the plan.
 
-The tries themselves are programs (`python -m tests.crash.kill`, `.interrupt`, `.fail`, `.writes`), because they must
-run inside a network namespace of their own.
+The tries themselves are programs (`python -m tests.crash.kill`, `.interrupt`, `.fail`, `.writes`, `.disks`), because
+they must run inside namespaces of their own.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def run(program: str, work: Path, *arguments: str) -> str:
     """What one of the programs printed; it must exit 0."""
     unshare = ["unshare", "-n"] if os.geteuid() == 0 else ["unshare", "-Urn"]
     done = subprocess.run(
-        [*unshare, sys.executable, "-m", f"tests.crash.{program}", str(work), *arguments],
+        [*unshare, "-m", sys.executable, "-m", f"tests.crash.{program}", str(work), *arguments],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
@@ -79,3 +79,10 @@ def test_a_signal_at_any_step_leaves_nothing_half_way(work: Path, capsys: pytest
 def test_nothing_is_written_outside_the_plan(work: Path) -> None:
     """Every path that apply and rollback open for writing, make, rename or remove is one that the plan names."""
     assert "nothing else was written" in run("writes", work)
+
+
+def test_a_read_only_or_full_disk_leaves_all_as_it_was(work: Path, tell: Callable[[str], None]) -> None:
+    """The disk of /etc and that of the journal, with each number of blocks and inodes left: exit 4 and all put back."""
+    text = run("disks", work)
+    tell(text)
+    assert re.search(r"apply: \d+ disks: .*with exit 4; everything was as before", text)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
 from wstune import quoting, signals
@@ -19,7 +21,7 @@ from wstune.host.sysctl import path_of
 from wstune.model import CheckReport, HostFacts, Outcome, Reading, Role, Severity, Store
 from wstune.readiness.unit_files import service_name
 from wstune.tunables import find
-from wstune.tuning.apply import Applied, Origin, apply_plan
+from wstune.tuning.apply import FULL, Applied, Origin, apply_plan
 from wstune.tuning.chain import standing_entries, standing_sysctls
 from wstune.tuning.journal import DEFAULT_STATE, Journal
 from wstune.tuning.lock import locked, require_free
@@ -181,9 +183,8 @@ def carry_out(prepared: Prepared, options: ApplyOptions, host: Host, argv: tuple
         RollbackError: not all could be put back.
     """
     journal = Journal(options.state_dir)
-    journal.prepare()
     at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    with locked(str(journal.state_dir), now=at, command=f"apply {options.profile}"):
+    with _at_work(journal, at, f"apply {options.profile}"):
         with signals.heard():  # nothing has begun
             again = prepare(options, host)
             require_possible(again, options, holding=True)
@@ -199,6 +200,20 @@ def carry_out(prepared: Prepared, options: ApplyOptions, host: Host, argv: tuple
         finally:
             journal.close()
     return applied
+
+
+@contextmanager
+def _at_work(journal: Journal, at: str, command: str) -> Iterator[None]:
+    """Hold the lock, with what the journal needs made. Raises UsageError, LockedError; on a full disk ApplyError."""
+    with ExitStack() as held:
+        try:
+            journal.prepare()
+            held.enter_context(locked(str(journal.state_dir), now=at, command=command))
+        except UsageError as error:  # a disk that is full now is as one that is full a moment later
+            if isinstance(error.__cause__, OSError) and error.__cause__.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise ApplyError(f"{error}; nothing was changed", FULL) from error
+            raise
+        yield
 
 
 def restart(options: ApplyOptions, applied: Applied) -> str:

@@ -28,6 +28,9 @@ from wstune.tuning.steps import Fatal, Refused, go_on, intend, note_done
 from wstune.tuning.undo import Undone, take_back, undo
 from wstune.tuning.undo_file import Scene
 
+FULL = "make room there, or name another place with --state-dir"
+"""The way out where the journal cannot be written."""
+
 
 @dataclass(frozen=True, slots=True)
 class Applied:
@@ -79,7 +82,7 @@ def apply_plan(plan: Plan, host: Host, journal: Journal, origin: Origin) -> Appl
             _write(scene, begin_line(txn), "begin")
         except (Fatal, OSError) as error:
             why = f"cannot write {journal.index}: {words(error).lower()}" if isinstance(error, OSError) else str(error)
-            raise ApplyError(f"{why}; nothing was changed", "make room there, or name another --state-dir") from error
+            raise ApplyError(f"{why}; nothing was changed", FULL) from error
         try:
             _live(scene, txn, plan, progress)
             write_files(scene, txn, without(plan.files, {change.tunable for change, _ in progress.skipped}))

@@ -38,7 +38,7 @@ def locked(state_dir: str, *, now: str, command: str) -> Iterator[None]:
         writing.make_private_directory(str(Path(path).parent))
         fd = writing.open_kept(path, 0o600)
     except OSError as error:
-        raise UsageError(f"cannot open {path}: {reason(error)}") from error
+        raise UsageError(f"cannot open {path}: {reason(error)}", "name another place with --state-dir") from error
     try:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
