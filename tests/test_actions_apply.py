@@ -11,7 +11,8 @@ from tests.samples import EVERY_OUTCOME
 from tests.samples_plan import plan_of_everything
 from tests.tuning_scene import FACTS
 from wstune.actions import apply
-from wstune.actions.apply import ApplyOptions, Prepared, remaining, require_possible, restart
+from wstune.actions.apply import ApplyOptions, Prepared, remaining, restart
+from wstune.actions.apply_possible import require_possible
 from wstune.changes import Change, Plan, Refusal
 from wstune.errors import ApplyError, PrivilegeError, UsageError
 from wstune.host import systemd

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
-from wstune import quoting, signals
+from wstune import signals
+from wstune.actions.apply_possible import require_possible
 from wstune.actions.check import run_check
 from wstune.actions.overrides import login_bounds, unit_bounds, with_overrides
 from wstune.actions.place import etc_path, etc_tree, here
-from wstune.changes import Change, Plan, Refusal
-from wstune.errors import ApplyError, PrivilegeError, RollbackError, UsageError
+from wstune.changes import Plan
+from wstune.errors import ApplyError, UsageError
 from wstune.host import kernel, live_limits, own_files, rlimits, systemd, users
 from wstune.host.files import reason, words
 from wstune.host.host import Host
@@ -24,13 +25,10 @@ from wstune.tunables import find
 from wstune.tuning.apply import FULL, Applied, Origin, apply_plan
 from wstune.tuning.chain import standing_entries, standing_sysctls
 from wstune.tuning.journal import DEFAULT_STATE, Journal
-from wstune.tuning.lock import locked, require_free
+from wstune.tuning.lock import locked
 from wstune.tuning.persist import LIMITS_FILE, SYSCTL_FILE, UNIT_FILE, Machine, valid_name
 from wstune.tuning.plan import Circumstances, Process, is_outside, plan
 from wstune.tuning.plan_files import Present, nr_open_after, with_claims, with_limit_file, with_sysctl_file
-from wstune.tuning.rollback import cut_short, require_whole
-
-SHARD = "or spread the connections over more processes, which needs no privilege: wstune check says how many"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,64 +112,6 @@ def prepare(options: ApplyOptions, host: Host) -> Prepared:
     drawn = replace(drawn, files=tuple(with_overrides(file, options.etc_root, own[file.path]) for file in drawn.files))
     written = {file.path for file in drawn.files}
     return Prepared(drawn, report, tuple(file.path for file in files if file.foreign and file.path in written))
-
-
-def require_possible(prepared: Prepared, options: ApplyOptions, *, holding: bool = False) -> None:
-    """Raise what stands against carrying a plan out, before anything is touched.
-
-    Args:
-        holding: whether the lock is held, so that a transaction that is not finished is nobody's who is at work.
-
-    Raises:
-        PrivilegeError: not root; or a limit that was asked for by name may not be raised.
-        RollbackError: a transaction was cut short and must be taken back first, or the journal is damaged.
-        ApplyError: the kernel is known to refuse a change of severity error.
-        UsageError: a file that is to be written was edited by somebody else.
-    """
-    facts = prepared.report.host
-    if facts.euid != 0:
-        raise PrivilegeError("applying a profile needs root; nothing was changed", "run it with sudo, or --dry-run")
-    journal = Journal(options.state_dir)
-    contents = journal.read()
-    require_whole(journal, contents)
-    cut = cut_short(contents.transactions, here(facts))
-    if cut is not None and not holding:
-        require_free(options.state_dir)
-        again = Journal(options.state_dir).transactions()
-        cut = next((txn for txn in again if txn.id == cut.id and cut_short([txn], here(facts))), None)
-    if cut is not None:
-        raise RollbackError(
-            f"transaction {cut.id} ({cut.profile}, {cut.at}) is {cut.standing.value}; nothing was changed",
-            f"take it back first: wstune rollback {cut.id} (with --abandon if that does not come to its end)",
-        )
-    if prepared.foreign and not options.force:
-        raise UsageError(
-            f"{prepared.foreign[0]} was written or edited by somebody else; nothing was changed",
-            "move it away, or --force to replace it (rollback brings it back to the byte)",
-        )
-    require_settable(prepared)
-
-
-def require_settable(prepared: Prepared) -> None:
-    """Raise when something that must be changed cannot be: "could not" is not "need not".
-
-    Raises:
-        PrivilegeError: a limit that was asked for by name, or that must be met, may not be raised by this root.
-        ApplyError: this host takes no such value, or none at all.
-    """
-    must = [change for change in prepared.plan.refused if change.severity is Severity.ERROR]
-    read_only = [change for change in must if change.refusal is Refusal.READ_ONLY]
-    if read_only:
-        names = ", ".join(change.tunable for change in read_only)
-        raise ApplyError(f"cannot set {names}: {read_only[0].reason}; nothing was changed", _from_outside(read_only))
-    for change in prepared.plan.refused:
-        if change.refusal is Refusal.PRIVILEGE and (change.pid is not None or change.severity is Severity.ERROR):
-            raise PrivilegeError(f"{change.reason}; nothing was changed", SHARD if change.pid else "run it on the host")
-        by_name = change.store is Store.RLIMIT and change.refusal is Refusal.GUARD
-        refused = change.refusal is Refusal.OUT_OF_RANGE and change.severity is Severity.ERROR
-        if by_name or refused:
-            tip = f"wstune explain {change.tunable}"
-            raise ApplyError(f"{change.tunable}: {change.reason}; nothing was changed", tip)
 
 
 def carry_out(prepared: Prepared, options: ApplyOptions, host: Host, argv: tuple[str, ...]) -> Applied:
@@ -356,9 +296,3 @@ def _text(path: str) -> str | None:
     except OSError as error:
         raise UsageError(f"{path} is not a file that wstune writes: {reason(error)}", "move it away") from error
     return None if image is None else image.content.decode("utf-8", "replace")
-
-
-def _from_outside(changes: Sequence[Change]) -> str:
-    """How what cannot be written within a container is set where it is started."""
-    flags = " ".join(f"--sysctl {quoting.shell(f'{change.tunable}={change.after}')}" for change in changes)
-    return f"set it where the container is started: docker run {flags} …"

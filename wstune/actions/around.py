@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from wstune import signals
-from wstune.actions.apply import ApplyOptions, Prepared, carry_out, prepare, require_possible
+from wstune.actions.apply import ApplyOptions, Prepared, carry_out, prepare
+from wstune.actions.apply_possible import require_possible
 from wstune.actions.rollback import run_rollback
 from wstune.actions.verify import Progress, VerifyOptions, run
 from wstune.actions.verify_outcome import BurstInterrupted

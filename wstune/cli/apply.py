@@ -82,15 +82,8 @@ def apply(
     """
     started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     check_writable(output)
-    from wstune.actions.apply import (
-        ApplyOptions,
-        carry_out,
-        check_again,
-        prepare,
-        require_possible,
-        require_settable,
-        restart,
-    )
+    from wstune.actions.apply import ApplyOptions, carry_out, check_again, prepare, restart
+    from wstune.actions.apply_possible import require_possible, require_settable
     from wstune.host.host import Host
 
     chosen = ApplyOptions(
