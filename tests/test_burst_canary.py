@@ -135,20 +135,21 @@ def test_it_leaves_no_time_wait() -> None:
     One that does not wait can lose the reset: it is for nobody while the kernel puts a TIME_WAIT in the socket's place
     (net/ipv4/tcp_minisocks.c).
     """
-    with our_serve("--workers", "1") as server:
-        seen = _fly(f"ws://127.0.0.1:{server.port}/rooms/canary", 30)
+    address = sockets.own_address()
+    with our_serve("--workers", "1", "--bind", address) as server:
+        seen = _fly(f"ws://{address}:{server.port}/rooms/canary", 30)
     assert seen.attempts >= 30
     assert seen.failed == 0
-    assert sockets.count(server.port) == 0
+    assert sockets.count((address, server.port)) == 0
 
 
 def test_a_time_wait_would_be_seen() -> None:
     """The count that the test above rests on does see a socket in TIME_WAIT."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-        with socket.create_connection(("127.0.0.1", port)):
+    with socket.create_server((sockets.own_address(), 0)) as listener:
+        end = listener.getsockname()
+        with socket.create_connection(end):
             listener.accept()[0].close()
-    assert sockets.count(port, sockets.TIME_WAIT) == 1
+    assert sockets.count(end, sockets.TIME_WAIT) == 1
 
 
 def _answer(status: bytes) -> Callable[[socket.socket, threading.Event], None]:
