@@ -11,7 +11,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tests import sockets
 from tests.conftest import ROOT
+from wstune.host import child
+from wstune.host.inside import enter
 
 _LOOPBACK_UP = """
 import fcntl, socket, struct, sys
@@ -54,6 +57,18 @@ class Namespace:
                 fields = line.split()
                 return int(fields[fields.index("inuse") + 1]), int(fields[fields.index("tw") + 1])
         raise AssertionError("sockstat has no line for TCP")
+
+    def answered(self) -> int:
+        """Connections of generators whose server has answered, and whose generator has read it: see `sockets.answered`.
+
+        `sockets` counts those too that nobody has said anything to yet: a burst is not open when they are all there.
+        """
+
+        def inside() -> int:
+            enter(self.holder)
+            return sockets.answered("127.1.")
+
+        return int(child.run(inside, 10))
 
     def processes(self) -> list[int]:
         """Every process inside but the holder; zombies are gone, for they have no namespace."""

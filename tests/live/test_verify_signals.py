@@ -36,10 +36,14 @@ def sockets(least: int) -> Callable[[Namespace], bool]:
     return lambda inside: inside.sockets()[0] >= least
 
 
+def answered(least: int) -> Callable[[Namespace], bool]:
+    return lambda inside: inside.answered() >= least
+
+
 MOMENTS: dict[str, tuple[tuple[str, ...], tuple[Callable[[Namespace], bool], ...]]] = {
     "before opening": (("--hold", "60"), (lambda inside: len(inside.processes()) > 1,)),
-    "opening": (("--hold", "60", "--rate", "500"), (sockets(200),)),
-    "holding": (("--hold", "60"), (sockets(2 * MANY),)),
+    "opening": (("--hold", "60", "--rate", "500"), (answered(100),)),
+    "holding": (("--hold", "60"), (sockets(2 * MANY), answered(MANY))),
     "closing": (
         ("--hold", "0", "--close", "graceful"),
         (sockets(2 * MANY), lambda at: at.sockets()[0] < 2 * MANY - 600),
@@ -77,7 +81,7 @@ def test_interrupted_at_any_moment(inside: Namespace, moment: str, number: int) 
     process = inside.verify("-n", str(MANY), *MOMENTS[moment][0])
     interrupt(inside, process, moment, number)
     report = ended(process, number)
-    reached = {"before opening": (0, MANY), "opening": (90, MANY - 1)}.get(moment, (MANY, MANY))
+    reached = {"before opening": (0, MANY), "opening": (100, MANY - 1)}.get(moment, (MANY, MANY))
     assert reached[0] <= report["reached"] <= reached[1]
     if moment == "closing":
         assert report["open"]["upgrade_ms"]["count"] == MANY  # the counts are there
@@ -96,7 +100,7 @@ def test_twice_it_ends_at_once(inside: Namespace, number: int) -> None:
 def test_all_of_them_are_told(inside: Namespace) -> None:
     """A service manager sends SIGTERM to every process of a unit: the head alone decides what that means."""
     process = inside.verify("-n", str(MANY), *MOMENTS["holding"][0])
-    assert wait_until(lambda: MOMENTS["holding"][1][0](inside), SECONDS)
+    assert wait_until(partial(answered(MANY), inside), SECONDS)
     for each in [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]:
         each.send_signal(signal.SIGTERM)
     report = ended(process, signal.SIGTERM)
