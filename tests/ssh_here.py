@@ -137,9 +137,14 @@ _children: set[int] = set()
 
 
 async def _serve(process: asyncssh.SSHServerProcess[bytes]) -> None:
-    """Run what was asked for as a process group, which ends with the conversation."""
-    child = await asyncio.create_subprocess_shell(
-        process.command or "",
+    """Run what was asked for as a process group, which ends with the conversation.
+
+    By plain pipes: from a StreamReader, asyncssh reads twice at once when it may go on after a pause, and the whole
+    connection breaks off.
+    """
+    child = subprocess.Popen(
+        ["/bin/sh", "-c", process.command or ""],
+        bufsize=0,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -155,7 +160,7 @@ async def _serve(process: asyncssh.SSHServerProcess[bytes]) -> None:
         await process.redirect(stdin=child.stdin, stdout=child.stdout, stderr=child.stderr)
         await process.stdout.drain()  # until the end of what the child says
         await process.stderr.drain()
-        process.exit(await child.wait())
+        process.exit(await asyncio.to_thread(child.wait))
     finally:
         _end(child.pid)
 

@@ -175,6 +175,23 @@ def test_idle_is_without_a_byte() -> None:
         assert (total["connections"], total["closed"]["idle"]) == (2, 1)
 
 
+def test_nobody_is_idle_who_was_not_asked() -> None:
+    """--idle: a worker that had no processor for so long does not take its own silence for that of its members."""
+    with serve("--workers", "1", "--idle", "2") as server, Client(server) as ponging:
+        ponging.say("here")
+        assert ponging.hear() == (TEXT, b"here")
+        (worker,) = server.workers()
+        os.kill(worker, signal.SIGSTOP)
+        try:
+            time.sleep(3.5)
+        finally:
+            os.kill(worker, signal.SIGCONT)
+        assert ponging.hear() == (PING, b"")
+        ponging.send(frame(frames.PONG))
+        assert ponging.hear() == (PING, b"")
+        assert ponging.farewell() == (1008, "nothing was heard of you")
+
+
 @pytest.mark.parametrize(
     "flood",
     [

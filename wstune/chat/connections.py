@@ -70,7 +70,7 @@ class Connections:
         self.tokens: dict[int, float] = {}
         self.names: dict[int, bytes] = {}
         self.gone: dict[int, int] = {}
-        self.heard = array("I")  # when bytes last came, in seconds; only with a bound on idle connections
+        self.heard = array("I")  # twice the second in which bytes last came, + talk.ASKED; only with --idle
         self.held = 0
         self.epoll = select.epoll()
         self.read: Callable[[int, int], bytes] = os.read

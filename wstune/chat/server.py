@@ -18,7 +18,7 @@ from wstune.chat.connections import NONE, OPEN, PENDING
 from wstune.chat.opening import ACCEPT_PAUSE, KEY, KEY_AT, KEY_END, Opening
 from wstune.chat.options import Options as Options
 from wstune.chat.rooms import RoomsFull
-from wstune.chat.talk import READ, TICK
+from wstune.chat.talk import ASKED, READ, TICK
 from wstune.host import guard
 from wstune.protocol import closing, frames, handshake
 
@@ -237,7 +237,9 @@ class Worker(Opening):
             pass  # no /proc
 
     def sweep(self, now: int) -> None:
-        """Look at some of the connections: who has sent nothing for too long goes, who has not for half of it is asked.
+        """Look at some of the connections: who has sent nothing for half of the time is asked, who for all of it goes.
+
+        Nobody goes who was not asked: this worker may have had no processor for a while, and be the one who was silent.
 
         A part of them a second: a look at a million would be a pause that all others notice.
         """
@@ -249,10 +251,13 @@ class Worker(Opening):
             if states[at] != OPEN:
                 continue
             if not heard[at]:  # new here
-                heard[at] = now
-            elif now - heard[at] >= idle:
+                heard[at] = now << 1
+                continue
+            silent = now - (heard[at] >> 1)
+            if silent >= idle and heard[at] & ASKED:
                 self.say_goodbye(at, closing.POLICY, "nothing was heard of you", s.IDLE)
-            elif now - heard[at] >= idle // 2:
+            elif silent >= idle // 2:
+                heard[at] |= ASKED
                 self.send(at, ping)
         self.swept = self.swept + share if self.swept + share < len(states) else 0
 

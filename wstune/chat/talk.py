@@ -16,6 +16,8 @@ SMALL_ROOM = 64
 """Messages to at most so many count towards the budget of deliveries, but do not wait for it: who floods a large room
 must not silence the small ones."""
 TICK = 1.0
+ASKED = 1
+"""In `heard`: a PING has gone out since."""
 READ = 65_536
 _RESUME_SECONDS = 0.005
 _BUS_HIGH = 4 * 1024 * 1024
@@ -101,7 +103,7 @@ class Talk(Fanout):
         """Note that bytes came."""
         if fd >= len(self.heard):
             self.hear_all()
-        self.heard[fd] = int(time.monotonic())
+        self.heard[fd] = int(time.monotonic()) << 1
 
     def hear_all(self) -> None:
         """Have a place for every descriptor; 0 means that nothing is noted."""
