@@ -163,6 +163,7 @@ async def _serve(process: asyncssh.SSHServerProcess[bytes]) -> None:
         process.exit(await asyncio.to_thread(child.wait))
     finally:
         _end(child.pid)
+        _children.discard(child.pid)  # its number may be another's soon
 
 
 def _end(group: int) -> None:

@@ -111,7 +111,7 @@ def test_it_shards(inside: Namespace) -> None:
 def test_one_process_that_is_too_few(inside: Namespace) -> None:
     """Held to one server process, the wall is the server's nofile, and the target is missed."""
     report = _end(inside.verify("-n", "1200", "--hold", "0", "--processes", "1", nofile=1024), 90)
-    assert report["verdict"] == "missed"
+    assert report["verdict"] == "missed", report["wall"]
     assert (report["wall"]["name"], report["wall"]["side"]) == ("nofile", "server")
     assert 900 < report["reached"] < 1024
     assert any(error["errno"] == "EMFILE" and error["side"] == "server" for error in report["errors"])

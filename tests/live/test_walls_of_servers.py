@@ -52,7 +52,7 @@ def test_the_servers_files(inside: Namespace) -> None:
     with faulty(inside, "few-files") as url:
         code, report = finish(start(inside, url, "-n", "1000", "--hold", "0"))
     assert 200 <= report["reached"] <= 300
-    assert wall(report)[1:] == ("server", "missed")
+    assert wall(report)[1:] == ("server", "missed"), report["wall"]
     assert code == 1
 
 
