@@ -47,11 +47,14 @@ def browser() -> Iterator[Browser]:
 class Visitor:
     """A page, and everything that must not happen on it."""
 
-    def __init__(self, browser: Browser, url: str, width: int = 1280, height: int = 800, scheme: str = "light") -> None:
+    def __init__(
+        self, browser: Browser, url: str, width: int = 1280, height: int = 800, scheme: str = "light", script: str = ""
+    ) -> None:
         context = browser.new_context(
             viewport={"width": width, "height": height},
             color_scheme="dark" if scheme == "dark" else "light",
         )
+        context.add_init_script(script)
         self.page: Page = context.new_page()
         self.wrong: list[str] = []
         self.requests: list[str] = []
@@ -140,6 +143,38 @@ def test_pages_reconnect_when_the_server_comes_back(browser: Browser) -> None:
             again.terminate()
             again.wait(10)
         assert one.wrong + two.wrong == []
+
+
+SLOW = """
+const Real = WebSocket;
+let made = 0;
+window.WebSocket = class extends Real {
+  constructor(address) {
+    super(address);
+    if (!made++) return;
+    for (const name of ["open", "message"])
+      Object.defineProperty(this, `on${name}`, {
+        set: (listener) => this.addEventListener(name, (event) => setTimeout(listener, 1500, event)),
+      });
+  }
+};
+"""
+"""Every connection but the first is heard 1.5 s late."""
+
+
+def test_a_new_name_shows_nothing_twice(browser: Browser) -> None:
+    """While the connection for a new name takes the old one's place, both bring what is said; it is shown once."""
+    with serve("--workers", "1") as server, Client(server, "/") as grace:
+        visitor = Visitor(browser, page_url(server), script=SLOW)
+        visitor.page.fill("#name", "Ada")
+        visitor.page.press("#name", "Tab")
+        server.until(lambda total: total["connections"] == 3)
+        grace.say("said once")
+        visitor.hears("said once")
+        server.until(lambda total: total["connections"] == 2)
+        grace.say("said later")
+        visitor.hears("said later")
+        assert visitor.page.get_by_text("said once", exact=True).count() == 1
 
 
 def test_it_can_be_used_by_keyboard_and_read_aloud(browser: Browser) -> None:

@@ -7,12 +7,15 @@ const MOST_AT_ONCE = 100;
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 15000;
 const MINUTE = 60;
+const OVERLAP = 2000;
 
 const number = new Intl.NumberFormat("en");
 const clock = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit" });
 const log = byId("log");
 
 let socket = null;
+let next = null; // the connection that is to take the place of `socket`
+let overlap = []; // what `socket` has shown since `next` was asked for: `next` may bring it a second time
 let wait = FIRST_WAIT;
 let retry = 0; // when the next attempt is due
 let mine = []; // what was sent and has not come back
@@ -52,20 +55,31 @@ function address() {
 function connect() {
   retry = 0;
   if (!socket) state("waiting", "connecting");
-  const opened = new WebSocket(address());
+  const opened = next = new WebSocket(address());
+  overlap = [];
   opened.binaryType = "arraybuffer";
   opened.onopen = () => {
     const old = socket;
     socket = opened;
+    if (next === opened) next = null;
+    setTimeout(() => { if (opened === socket && !next) overlap = []; }, OVERLAP);
     if (old) old.close(1000); // it was for another name
     wait = FIRST_WAIT;
     state("open", "connected");
     who();
   };
   opened.onmessage = (event) => {
-    if (opened === socket) received(event.data);
+    if (opened !== socket) return;
+    const twice = next ? -1 : overlap.indexOf(event.data);
+    if (twice >= 0) overlap.splice(twice, 1);
+    else received(event.data);
+    if (next) overlap = [...overlap.slice(1 - MOST_AT_ONCE), event.data];
   };
   opened.onclose = (event) => {
+    if (opened === next) {
+      next = null;
+      overlap = [];
+    }
     if (socket && opened !== socket) return; // another one is open
     socket = null;
     mine = [];
