@@ -63,11 +63,14 @@ def require_settable(prepared: Prepared) -> None:
         PrivilegeError: a limit that was asked for by name, or that must be met, may not be raised by this root.
         ApplyError: this host takes no such value, or none at all.
     """
+    facts = prepared.report.host
     must = [change for change in prepared.plan.refused if change.severity is Severity.ERROR]
     read_only = [change for change in must if change.refusal is Refusal.READ_ONLY]
     if read_only:
         names = ", ".join(change.tunable for change in read_only)
-        raise ApplyError(f"cannot set {names}: {read_only[0].reason}; nothing was changed", _from_outside(read_only))
+        raise ApplyError(
+            f"cannot set {names}: {read_only[0].reason}; nothing was changed", elsewhere(read_only, facts.initial_netns)
+        )
     for change in prepared.plan.refused:
         if change.refusal is Refusal.PRIVILEGE and (change.pid is not None or change.severity is Severity.ERROR):
             raise PrivilegeError(f"{change.reason}; nothing was changed", SHARD if change.pid else "run it on the host")
@@ -78,7 +81,13 @@ def require_settable(prepared: Prepared) -> None:
             raise ApplyError(f"{change.tunable}: {change.reason}; nothing was changed", tip)
 
 
-def _from_outside(changes: Sequence[Change]) -> str:
-    """How what cannot be written within a container is set where it is started."""
-    flags = " ".join(f"--sysctl {quoting.shell(f'{change.tunable}={change.after}')}" for change in changes)
-    return f"set it where the container is started: docker run {flags} …"
+def elsewhere(changes: Sequence[Change], initial_netns: bool | None) -> str:
+    """Where sysctls are set that are read-only here, as a tip.
+
+    Of a network namespace of its own where the container is started; else on the host, for docker takes neither the
+    host's own nor, with --network host, net.* (docker-run(1), --sysctl).
+    """
+    settings = [quoting.shell(f"{change.tunable}={change.after}") for change in changes]
+    if initial_netns:
+        return f"set it on the host: sudo sysctl -w {' '.join(settings)}"
+    return f"set it where the container is started: docker run --sysctl {' --sysctl '.join(settings)} …"
