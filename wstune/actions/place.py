@@ -33,7 +33,7 @@ def etc_tree(path: str, *, ask: bool = True) -> str:
     except OSError as error:
         raise _unusable(path, error) from error
     if not Path(found).is_dir():
-        raise UsageError(f"--etc-root {path}: there is no such directory", "name the root of a tree that there is")
+        raise UsageError(f"--etc-root {path}: there is no such directory", "name an existing directory")
     return found
 
 

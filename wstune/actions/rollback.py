@@ -46,7 +46,7 @@ def run_abandon(
 
 @contextmanager
 def _at_work(host: Host, command: str, state_dir: str) -> Iterator[tuple[Journal, Place]]:
-    """The journal that there is, under the lock, and where we are."""
+    """The existing journal, under the lock, and where we are."""
     facts = host.facts()
     if facts.euid != 0:
         raise PrivilegeError("rolling back needs root; nothing was changed", "run it with sudo")

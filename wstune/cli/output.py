@@ -83,7 +83,7 @@ def _unwritable(file: str, error: OSError) -> UsageError:
     if isinstance(error, DistrustError):
         tip = "name a file where only you may write, or let the shell write it: … > FILE"
     elif isinstance(error, NotADirectoryError):
-        error, tip = OSError(error.errno, "there is no such directory"), "give -o a file in a directory that there is"
+        error, tip = OSError(error.errno, "there is no such directory"), "give -o a file in an existing directory"
     elif error.errno == errno.ENXIO:
         tip = "start what reads from it first"
     else:

@@ -184,7 +184,7 @@ class Tree:
 
     @classmethod
     def at(cls, where: Step) -> Tree:
-        """One that there is."""
+        """An existing one."""
         return cls(_enter(where.fd, "."))
 
     def __enter__(self) -> Tree:
