@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from wstune.readiness.diagnosis import Evidence, diagnose
+from wstune.readiness.diagnosis import diagnose
+from wstune.readiness.evidence import Evidence
 from wstune.verification import (
     Canary,
     CanaryPhase,
@@ -57,7 +58,7 @@ def _report(evidence: Evidence, **changes: Any) -> VerifyReport:
         wall=found.wall,
         counters=dict(evidence.counters),
         timeline=((0.0, 0), (1.0, reached // 2), (2.31, reached)),
-        interrupted=evidence.interrupted,
+        interrupted=found.interrupted,
         sentences=found.sentences,
     )
     return replace(report, **changes)
@@ -105,7 +106,7 @@ CASES = {
         talk=Talk(100, 500, 5_000_000, 4_999_990, 10.0, 499_999.0, _percentiles(4_999_990, 3)),
     ),
     "verify-interrupted": _report(
-        Evidence(61_189, 12_000, interrupted=True, server_processes=4, **{**_HERE, "held_seconds": 0.0}),
+        Evidence(61_189, 12_000, interrupted=15, server_processes=4, **{**_HERE, "held_seconds": 0.0}),
         fanout=None,
         open=OpenPhase(0.52, 23_076.9, 0, _percentiles(12_000, 1), _percentiles(12_000, 2)),
     ),

@@ -37,8 +37,8 @@ def say(text):
     sys.stdout.flush()
 
 def about(**changes):
-    found = {{"python": "3.11", "executable": sys.executable, "euid": 1000, "wstune": "0", "distributed": "0"}}
-    return {{**found, **changes}}
+    found = {{"type": "Probe", "python": "3.11", "executable": sys.executable, "euid": 1000, "hostname": "gen1"}}
+    return {{**found, "wstune": "0", "distributed": "0", **changes}}
 
 def checked(**changes):
     return {{"verdict": "ready", "role": "server", "capacity": {{}}, "findings": [], **changes}}
@@ -57,7 +57,7 @@ TEXTS = {{
     "nan": "NaN",
     "latin": b"\\xff\\xfe\\xfd",
     "types": json.dumps(about(python=[], euid="root") if probing else checked(verdict=[])),
-    "missing": json.dumps({{"python": "3.11"}} if probing else {{"verdict": "ready"}}),
+    "missing": json.dumps({{"type": "Probe", "python": "3.11"}} if probing else {{"verdict": "ready"}}),
     "huge": json.dumps(about(euid=10**30) if probing else checked(capacity={{"server": {{"connections": 10**30}}}})),
     "surrogate": json.dumps(about(python=["\\ud800"]) if probing else checked(findings=["\\ud800"])),
     "findings": json.dumps(checked(findings=[{{"tunable": 1}}])),

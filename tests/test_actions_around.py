@@ -6,7 +6,6 @@ import signal
 from collections.abc import Callable
 from functools import partial
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -14,16 +13,16 @@ from tests.samples_verify import CASES
 from wstune.actions import around as module
 from wstune.actions.apply import ApplyOptions
 from wstune.actions.around import around
-from wstune.actions.verify import VerifyOptions
-from wstune.actions.verify_outcome import BurstInterrupted
+from wstune.actions.verify_options import VerifyOptions
+from wstune.actions.verify_outcome import BurstFinished, BurstInterrupted, BurstLost, BurstRefused, Outcome
 from wstune.errors import InconclusiveError, RollbackError, UsageError
 from wstune.signals import Interrupted
 from wstune.tuning.undo import Undone
 
 BEFORE, AFTER, CUT = CASES["verify-missed"], CASES["verify-confirmed"], CASES["verify-interrupted"]
 
-ENDINGS: dict[str, Callable[[], BaseException]] = {
-    "expected": lambda: InconclusiveError("no room"),
+ENDINGS: dict[str, Callable[[], BurstInterrupted | BurstRefused | BaseException]] = {
+    "expected": lambda: BurstRefused(InconclusiveError("no room")),
     "defect": lambda: ZeroDivisionError("a defect"),
     "exit": lambda: SystemExit(1),
     "Ctrl-C": lambda: KeyboardInterrupt(),
@@ -41,7 +40,7 @@ class Scene:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *, empty: bool = False) -> None:
         self.done: list[str] = []
-        self.bursts: list[Any] = [BEFORE, AFTER]
+        self.bursts: list[Outcome | BaseException] = [BurstFinished(BEFORE), BurstFinished(AFTER)]
         self.drifted: list[tuple[str, str]] = []
         prepared = SimpleNamespace(plan=SimpleNamespace(empty=empty))
         monkeypatch.setattr(module, "prepare", lambda *_: prepared)
@@ -50,12 +49,12 @@ class Scene:
         monkeypatch.setattr(module, "run", self.run)
         monkeypatch.setattr(module, "run_rollback", self.roll_back)
 
-    def run(self, *_: object) -> Any:
+    def run(self, *_: object) -> Outcome:
         self.done.append("burst")
-        report = self.bursts.pop(0)
-        if isinstance(report, BaseException):
-            raise report
-        return report
+        ended = self.bursts.pop(0)
+        if isinstance(ended, BaseException):
+            raise ended
+        return ended
 
     def carry_out(self, *_: object) -> SimpleNamespace:
         self.done.append("apply")
@@ -81,7 +80,7 @@ def test_asked_first_then_burst_apply_burst(monkeypatch: pytest.MonkeyPatch) -> 
     scene = Scene(monkeypatch)
     found = scene.around(roll_back=False)
     assert scene.done == ["possible", "ask", "burst", "apply", "burst"]
-    assert (found.before, found.after, found.txn, found.rolled_back) == (BEFORE, AFTER, "0007", False)
+    assert (found.before, found.after, found.txn, found.rolled_back) == (BEFORE, BurstFinished(AFTER), "0007", False)
 
 
 def test_taken_back_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,18 +94,18 @@ def test_taken_back_when_the_second_burst_fails(monkeypatch: pytest.MonkeyPatch)
     """Whatever becomes of the burst; without --rollback it stays applied."""
     for roll_back in (True, False):
         scene = Scene(monkeypatch)
-        scene.bursts[1] = InconclusiveError("no room")
-        with pytest.raises(InconclusiveError):
-            scene.around(roll_back=roll_back)
+        scene.bursts[1] = BurstRefused(InconclusiveError("no room"))
+        assert isinstance(scene.around(roll_back=roll_back).after, BurstRefused)
         assert scene.done[4:] == ["burst"] + ["roll back 0007"] * roll_back
 
 
 def test_a_first_burst_that_fails_applies_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """There would be nothing to compare with."""
     scene = Scene(monkeypatch)
-    scene.bursts[0] = InconclusiveError("no room")
-    with pytest.raises(InconclusiveError):
-        scene.around(roll_back=True)
+    scene.bursts[0] = BurstRefused(InconclusiveError("no room"))
+    found = scene.around(roll_back=True)
+    assert isinstance(found.after, BurstRefused)
+    assert (found.before, found.txn) == (None, "")
     assert scene.done == ["possible", "ask", "burst"]
 
 
@@ -133,13 +132,17 @@ def test_whatever_ends_the_first_burst_nothing_is_applied(
 ) -> None:
     """And there is no second."""
     scene = Scene(monkeypatch)
-    scene.bursts[0] = ended = ENDINGS[ending]()
-    with pytest.raises(type(ended)) as caught:
-        scene.around(roll_back=roll_back)
+    ended = scene.bursts[0] = ENDINGS[ending]()
+    if isinstance(ended, BaseException):
+        with pytest.raises(type(ended)):
+            scene.around(roll_back=roll_back)
+    else:
+        found = scene.around(roll_back=roll_back)
+        assert found.before is None
+        assert type(found.after) is type(ended)
+        if isinstance(found.after, BurstInterrupted):
+            assert "high-conn was not applied" in found.after.report.sentences[-2]
     assert scene.done == ["possible", "ask", "burst"]
-    if isinstance(caught.value, BurstInterrupted):
-        assert "high-conn was not applied" in caught.value.report.sentences[-2]
-        assert caught.value.code == 128 + caught.value.number
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
@@ -149,18 +152,29 @@ def test_whatever_ends_the_second_burst_it_is_taken_back_or_told(
 ) -> None:
     """With --rollback it is taken back; without, the transaction's number is told, with the way back."""
     scene = Scene(monkeypatch)
-    scene.bursts[1] = ended = ENDINGS[ending]()
-    with pytest.raises(type(ended)) as caught:
-        scene.around(roll_back=roll_back)
+    ended = scene.bursts[1] = ENDINGS[ending]()
+    if isinstance(ended, BaseException):
+        with pytest.raises(type(ended)) as caught:
+            scene.around(roll_back=roll_back)
+        said = caught.value.__notes__[0]
+    else:
+        found = scene.around(roll_back=roll_back)
+        assert found.before is BEFORE
+        said = said_by(found.after)
     assert scene.done[4:] == ["burst"] + ["roll back 0007"] * roll_back
-    error = caught.value
-    said = error.report.sentences[-2] if isinstance(error, BurstInterrupted) else error.__notes__[0]
     way = "high-conn stays applied, as transaction 0007: wstune rollback 0007 --state-dir /nowhere takes it back"
     assert said.endswith("transaction 0007 was taken back" if roll_back else way)
-    if isinstance(error, BurstInterrupted):
-        assert error.code == 128 + error.number
-        assert error.earlier
-        assert error.earlier[1] is BEFORE
+
+
+def said_by(ended: Outcome) -> str:
+    """What an outcome says of the profile that was applied."""
+    match ended:
+        case BurstRefused(error):
+            return str(error.__notes__[0])
+        case BurstInterrupted(report):
+            return report.sentences[-2]
+        case BurstFinished() | BurstLost():
+            return ""
 
 
 @pytest.mark.parametrize("ending", ["none", *ENDINGS])
@@ -168,17 +182,17 @@ def test_what_could_not_be_taken_back_is_an_error(monkeypatch: pytest.MonkeyPatc
     """Exit code 5, also after a burst that was interrupted; the report of one that has ended is not lost."""
     scene = Scene(monkeypatch)
     scene.drifted = [("net.core.somaxconn", "changed since")]
-    if ending != "none":
-        scene.bursts[1] = ENDINGS[ending]()
-        with pytest.raises((BurstInterrupted, RollbackError)) as caught:
+    ended = BurstFinished(AFTER) if ending == "none" else ENDINGS[ending]()
+    scene.bursts[1] = ended
+    if isinstance(ended, BaseException):
+        with pytest.raises(RollbackError) as caught:
             scene.around(roll_back=True)
-        error = caught.value
-        said = error.report.sentences[-2] if isinstance(error, BurstInterrupted) else str(error)
-        code = error.code if isinstance(error, BurstInterrupted) else RollbackError.exit_code
+        said = str(caught.value)
     else:
         found = scene.around(roll_back=True)
         assert found.failed is not None
+        assert found.failed.exit_code == 5
         assert not found.rolled_back
-        said, code = str(found.failed), found.failed.exit_code
+        said = str(found.failed)
+        assert said in said_by(found.after) or ending == "none"
     assert "net.core.somaxconn: changed since" in said
-    assert code == 5

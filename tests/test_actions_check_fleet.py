@@ -10,6 +10,7 @@ import pytest
 from wstune import __version__
 from wstune.actions.check_fleet import NO_ANSWER, FleetRow, run_check_fleet, verdict
 from wstune.burst import cluster_ssh, conversation
+from wstune.burst.answers import Probe
 from wstune.errors import InconclusiveError, UsageError
 
 
@@ -53,11 +54,11 @@ class Connection:
 
 
 def rows(monkeypatch: pytest.MonkeyPatch, connection: Connection, version: str | None = __version__) -> FleetRow:
-    async def reach(name: str, python: str = "") -> tuple[Any, dict[str, Any]]:
+    async def reach(name: str, python: str = "") -> tuple[cluster_ssh.Machine, Probe]:
         if name == "refuses":
             raise InconclusiveError("refuses does not let us in", "ssh refuses")
         machine = cluster_ssh.Machine(name, "10.0.0.1", "/usr/bin/python3", {}, name, cast("Any", connection))
-        return machine, {"wstune": version}
+        return machine, Probe("3.11", "/usr/bin/python3", 1000, name, version, None)
 
     async def run(connection: Connection, command: str, _: conversation.Bounds) -> SimpleNamespace:
         return await connection.run(command)
@@ -88,8 +89,14 @@ def test_a_machine_checks_itself(monkeypatch: pytest.MonkeyPatch) -> None:
             "gen1 could not be checked: no profile",
         ),
         (__version__, Connection("", "", 127), "gen1 could not be checked: exit code 127"),
+        (__version__, Connection("{"), "gen1 sent something that is not a wstune answer: it is not JSON"),
+        (
+            __version__,
+            Connection(DOCUMENT % "\\u001b[2J"),
+            "gen1 sent something that is not a wstune answer: verdict is '\\\\x1b[2J' instead of a verdict",
+        ),
     ],
-    ids=["none", "another", "error", "nothing"],
+    ids=["none", "another", "error", "nothing", "no JSON", "no verdict"],
 )
 def test_what_is_wrong_is_a_row(
     monkeypatch: pytest.MonkeyPatch, version: str | None, connection: Connection, sentence: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,15 +13,16 @@ import pytest
 from tests.samples_verify import CASES
 from wstune.actions import find_max as module
 from wstune.actions.find_max import _highest, find_max
-from wstune.actions.verify import VerifyOptions
-from wstune.actions.verify_outcome import BurstInterrupted
+from wstune.actions.verify_options import VerifyOptions
+from wstune.actions.verify_outcome import BurstFinished, BurstInterrupted, BurstLost, BurstRefused, Outcome
 from wstune.actions.verify_target import Security, Target
 from wstune.burst import budget
 from wstune.burst.search import Objective, Step
-from wstune.errors import InconclusiveError
+from wstune.errors import InconclusiveError, UsageError
 from wstune.verification import VerifyReport
 
 ROOM = budget.Room(cpus=2, nofile=20_000, available_bytes=2 << 30)
+SAMPLE_LOST = CASES["verify-worker-lost"]
 HELD, MISSED, CUT = CASES["verify-confirmed"], CASES["verify-missed"], CASES["verify-interrupted"]
 
 
@@ -35,9 +37,17 @@ def missed(connections: int) -> VerifyReport:
 def search(
     monkeypatch: pytest.MonkeyPatch, burst: Callable[[int], VerifyReport], options: VerifyOptions | None = None
 ) -> tuple[VerifyReport, list[int]]:
+    outcome, tried = searched(monkeypatch, lambda count: BurstFinished(burst(count)), options)
+    assert isinstance(outcome, BurstFinished)
+    return outcome.report, tried
+
+
+def searched(
+    monkeypatch: pytest.MonkeyPatch, burst: Callable[[int], Outcome], options: VerifyOptions | None = None
+) -> tuple[Outcome, list[int]]:
     tried: list[int] = []
 
-    def run(options: VerifyOptions, *_: object) -> VerifyReport:
+    def run(options: VerifyOptions, *_: object) -> Outcome:
         assert options.connections is not None
         tried.append(options.connections)
         return burst(options.connections)
@@ -83,27 +93,48 @@ def test_the_budget_of_wss_is_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_not_even_the_first_held(monkeypatch: pytest.MonkeyPatch) -> None:
     """Then there is no best, and the reason is the error."""
-    with pytest.raises(InconclusiveError, match=r"not even \d+ connections held: 7 failed, 0 lost"):
-        search(monkeypatch, missed)
+    outcome, _ = searched(monkeypatch, lambda count: BurstFinished(missed(count)))
+    assert isinstance(outcome, BurstRefused)
+    assert isinstance(outcome.error, InconclusiveError)
+    assert re.fullmatch(r"not even \d+ connections held: 7 failed, 0 lost", str(outcome.error))
 
 
-def interrupted(connections: int) -> VerifyReport:
-    raise BurstInterrupted(replace(CUT, connections=connections), signal.SIGTERM)
+def test_a_burst_that_is_refused_ends_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For whatever reason; it is what the search comes to."""
+    refused = BurstRefused(UsageError("port 80 is in use"))
+    outcome, tried = searched(monkeypatch, lambda _: refused)
+    assert outcome is refused
+    assert len(tried) == 1
+
+
+def test_a_burst_that_was_lost_is_judged_by_its_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It did not hold, so the search goes on below it."""
+    lost = replace(SAMPLE_LOST, connections=2_000)
+    outcome, tried = searched(
+        monkeypatch, lambda count: BurstFinished(held(count)) if count < 2_000 else BurstLost(lost)
+    )
+    assert isinstance(outcome, BurstFinished)
+    assert outcome.report.reached < 2_000
+    assert len(tried) > 2
+
+
+def interrupted(connections: int) -> BurstInterrupted:
+    return BurstInterrupted(replace(CUT, connections=connections), signal.SIGTERM)
 
 
 def test_an_interrupted_search_ends_with_what_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
     """A signal in the third burst: no fourth, and no answer, but what held until then."""
     tried: list[int] = []
 
-    def burst(count: int) -> VerifyReport:
+    def burst(count: int) -> Outcome:
         tried.append(count)
-        return held(count) if count <= 2_000 else interrupted(count)
+        return BurstFinished(held(count)) if count <= 2_000 else interrupted(count)
 
-    with pytest.raises(BurstInterrupted) as caught:
-        search(monkeypatch, burst)
+    outcome, _ = searched(monkeypatch, burst)
     assert tried == [1_000, 2_000, 4_000]
-    assert caught.value.code == 143
-    report = caught.value.report
+    assert isinstance(outcome, BurstInterrupted)
+    assert outcome.number == signal.SIGTERM
+    report = outcome.report
     assert (report.verdict, report.interrupted, report.reached) == ("inconclusive", True, 2_000)
     assert report.wall == CUT.wall
     assert report.sentences[:3] == ("tried 1,000: held", "tried 2,000: held", "tried 4,000: interrupted")
@@ -112,9 +143,9 @@ def test_an_interrupted_search_ends_with_what_it_has(monkeypatch: pytest.MonkeyP
 
 def test_interrupted_in_the_first_burst_nothing_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """The report is that of the burst that was cut short, and says so."""
-    with pytest.raises(BurstInterrupted) as caught:
-        search(monkeypatch, interrupted)
-    assert caught.value.report.sentences[-1] == "interrupted before any burst had held"
+    outcome, _ = searched(monkeypatch, interrupted)
+    assert isinstance(outcome, BurstInterrupted)
+    assert outcome.report.sentences[-1] == "interrupted before any burst had held"
 
 
 def test_the_highest_in_words() -> None:

@@ -7,19 +7,12 @@ import signal
 import pytest
 
 from wstune.actions.guarded import attempt
-from wstune.actions.verify_report import Shown
-from wstune.actions.verify_target import HOST
-from wstune.burst import budget
-
-
-def shown() -> Shown:
-    room = budget.Room(cpus=2, nofile=20_000)
-    return Shown(budget.plan(100, room), room, HOST)
+from wstune.readiness.evidence import Evidence
 
 
 def test_what_works_says_nothing() -> None:
     """Its result is the result."""
-    found = shown()
+    found = Evidence(100)
     assert attempt(found, "it", lambda: 5, 0) == 5
     assert (found.remarks, found.interrupted) == ([], 0)
 
@@ -37,7 +30,7 @@ def test_what_works_says_nothing() -> None:
 )
 def test_what_fails_is_a_remark(error: Exception, remark: str) -> None:
     """In one line that steers no terminal; what was wanted is what was given for that case."""
-    found = shown()
+    found = Evidence(100)
 
     def fails() -> int:
         raise error
@@ -48,7 +41,7 @@ def test_what_fails_is_a_remark(error: Exception, remark: str) -> None:
 
 def test_an_interruption_ends_the_step_alone() -> None:
     """The report says that there was one."""
-    found = shown()
+    found = Evidence(100)
 
     def interrupted() -> int:
         raise KeyboardInterrupt

@@ -10,12 +10,14 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
+from tests.verify_runs import run_of
 from wstune.actions import server_stats
 from wstune.actions.server_figures import Answer, KernelFigures, NotKnown, ServerFigures
 from wstune.actions.stats_sources import Source, StatsOptions
-from wstune.actions.verify_report import Shown
+from wstune.actions.verify_options import VerifyOptions
+from wstune.actions.verify_state import Run
 from wstune.actions.verify_target import HOST, Target, target_of
-from wstune.burst import budget
+from wstune.burst.engine.events import OpenEvent, Standing
 from wstune.chat import figures as chat_figures
 from wstune.chat import stats as s
 from wstune.host import kernel_counters
@@ -79,9 +81,12 @@ def aimed(*servers: str) -> Target:
     return target_of(f"ws://{','.join(servers)}/")
 
 
-def shown(target: Target) -> Shown:
-    room = budget.Room(cpus=2, nofile=20_000)
-    return Shown(budget.plan(100, room), room, target, opened={"open": 100}, memory=Memory(None, 1.0, None, None))
+def burst(target: Target) -> Run:
+    """One that has opened 100 connections, whose generator's memory is known."""
+    run = run_of(VerifyOptions(target=target), 100)
+    run.evidence.memory = Memory(None, 1.0, None, None)
+    run.opened = OpenEvent(0.1, Standing(open=100))
+    return run
 
 
 def test_every_server_is_among_the_counters() -> None:
@@ -92,13 +97,12 @@ def test_every_server_is_among_the_counters() -> None:
         figures(7, "y", memory=0, **{"Tcp.PassiveOpens": 7}),
     ]
     after = [figures(55, "x", **{"Tcp.PassiveOpens": 60}), figures(57, "y", **{"Tcp.PassiveOpens": 57})]
-    found = shown(target)
-    found.server_figures = [figures(55, "x", memory=30_000), figures(57, "y", memory=10_000)]
+    found = burst(target)
+    found.figures = [figures(55, "x", memory=30_000), figures(57, "y", memory=10_000)]
     server_stats.add(found, before, after)
-    assert found.counters == {"Tcp.PassiveOpens": 105, "server.opened": 100}
-    assert found.memory is not None
-    assert found.memory.server_user_bytes == 400
-    assert found.remarks == [
+    assert found.evidence.counters == {"Tcp.PassiveOpens": 105, "server.opened": 100}
+    assert found.evidence.memory.server_user_bytes == 400
+    assert found.evidence.remarks == [
         "2 of 2 servers are wstune: their own figures, of /stats, and of 2 of their kernels, are among the counters"
     ]
 
@@ -106,13 +110,12 @@ def test_every_server_is_among_the_counters() -> None:
 def test_a_server_of_which_nothing_is_known_is_said() -> None:
     """Its kernel is not known, and memory is not divided by connections that others hold."""
     target = Target("ws://a,b/", "192.0.2.1", 1, places=aimed("127.0.0.1:1", "127.0.0.2:1").places, here=False)
-    found = shown(target)
-    found.server_figures = [figures(55, "x", memory=30_000), GONE]
+    found = burst(target)
+    found.figures = [figures(55, "x", memory=30_000), GONE]
     server_stats.add(found, [figures(5, "x"), GONE], [figures(55, "x"), GONE])
-    assert found.counters == {"server.opened": 50}
-    assert found.memory is not None
-    assert found.memory.server_user_bytes is None
-    assert found.remarks == [
+    assert found.evidence.counters == {"server.opened": 50}
+    assert found.evidence.memory.server_user_bytes is None
+    assert found.evidence.remarks == [
         "1 of 2 servers are wstune: their own figures, of /stats, and of 1 of their kernels, are among the counters",
         "1 of 2 servers' own figures are not known: /stats was not answered within 3 s",
         "what 1 of the servers' kernels counted is not known here; the counters are this host's",
@@ -121,28 +124,28 @@ def test_a_server_of_which_nothing_is_known_is_said() -> None:
 
 def test_one_server_at_two_addresses_counts_once() -> None:
     """It tells its namespace, and has one port there."""
-    found = shown(aimed("127.0.0.1:1", "127.0.0.2:1"))
+    found = burst(aimed("127.0.0.1:1", "127.0.0.2:1"))
     server_stats.add(found, [figures(5, "x")] * 2, [figures(55, "x")] * 2)
-    assert found.counters == {"server.opened": 50}
-    assert found.remarks[0].startswith("the server is a wstune: its own figures")
+    assert found.evidence.counters == {"server.opened": 50}
+    assert found.evidence.remarks[0].startswith("the server is a wstune: its own figures")
 
 
 def test_ours_count_once_of_one_namespace() -> None:
     """A server here: its kernel's counters are those that are read here."""
     boot_id, netns = kernel_counters.whose(Root())
-    found = shown(aimed("127.0.0.1:1"))
-    found.counters = {"Tcp.PassiveOpens": 50}
+    found = burst(aimed("127.0.0.1:1"))
+    found.evidence.counters = {"Tcp.PassiveOpens": 50}
     server_stats.add(found, [figures(0, boot_id, netns, drops=1)], [figures(50, boot_id, netns, drops=9)])
-    assert found.counters == {"Tcp.PassiveOpens": 50, "server.opened": 50}
+    assert found.evidence.counters == {"Tcp.PassiveOpens": 50, "server.opened": 50}
 
 
 def test_counters_of_load_machines_stay_theirs() -> None:
     """Over a cluster the head's own are not added; a server in a load machine's namespace counts once."""
-    found = shown(aimed("127.0.0.1:1"))
+    found = burst(aimed("127.0.0.1:1"))
     found.counted = [("boot", 1, {"Tcp.ActiveOpens": 60}), ("boot", 2, {"Tcp.ActiveOpens": 40})]
-    found.counters = {"Tcp.ActiveOpens": 100}
+    found.evidence.counters = {"Tcp.ActiveOpens": 100}
     server_stats.add(found, [figures(0, "boot", 2)], [figures(100, "boot", 2, **{"Tcp.ActiveOpens": 41})])
-    assert found.counters == {"Tcp.ActiveOpens": 100, "server.opened": 100}
+    assert found.evidence.counters == {"Tcp.ActiveOpens": 100, "server.opened": 100}
 
 
 def test_nobody_is_asked_where_it_would_say_nothing() -> None:
@@ -150,9 +153,9 @@ def test_nobody_is_asked_where_it_would_say_nothing() -> None:
     assert server_stats.fetch(HOST) == []
     behind = Target("ws://a/", "192.0.2.1", 1, places=aimed("127.0.0.1:1").places, proxy="192.0.2.1:3128", here=False)
     assert server_stats.fetch(behind) == []
-    found = shown(behind)
+    found = burst(behind)
     server_stats.add(found, [], [])
-    assert found.remarks == [
+    assert found.evidence.remarks == [
         "what the server's kernel counted is not known here; the counters are this host's",
         "by way of the proxy 192.0.2.1:3128, as the environment says (--no-proxy: directly)",
     ]
@@ -160,13 +163,12 @@ def test_nobody_is_asked_where_it_would_say_nothing() -> None:
 
 def test_fewer_stats_than_servers_give_no_memory() -> None:
     """What --stats leaves out is not known, so memory is not divided by the connections of all; never a guess."""
-    found = shown(aimed("127.0.0.1:1", "127.0.0.2:2"))
-    found.server_figures = [figures(55, "x", memory=30_000), GONE]
+    found = burst(aimed("127.0.0.1:1", "127.0.0.2:2"))
+    found.figures = [figures(55, "x", memory=30_000), GONE]
     stats = StatsOptions((Source("127.0.0.1", 9, "127.0.0.1:9"),))
     server_stats.add(found, [figures(5, "x"), GONE], [figures(55, "x"), GONE], stats)
-    assert found.memory is not None
-    assert found.memory.server_user_bytes is None
-    assert found.counters == {"server.opened": 50}
+    assert found.evidence.memory.server_user_bytes is None
+    assert found.evidence.counters == {"server.opened": 50}
 
 
 @contextmanager

@@ -2,64 +2,80 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, TypeVar
 
 import pytest
 
-from wstune.actions.verify import CLOSE_RATE, Progress, Run, VerifyOptions, drive, remember
+from tests.verify_runs import run_of
+from wstune.actions.verify import CLOSE_RATE, drive
 from wstune.actions.verify_measure import baseline
-from wstune.actions.verify_report import Shown
+from wstune.actions.verify_options import Progress, VerifyOptions
+from wstune.actions.verify_state import Run
 from wstune.actions.verify_target import Target
-from wstune.burst import budget, scenario
+from wstune.burst import scenario
+from wstune.burst.engine import events, wire
 from wstune.errors import InconclusiveError, UsageError
 from wstune.host.host import Host
 
-ROOM = budget.Room(cpus=2, nofile=20_000)
+Reply = TypeVar("Reply", bound=wire.Mergeable)
 ELSEWHERE = Target("ws://192.0.2.1/", "192.0.2.1", 80)
-OPENED = {"open": 10, "failed": 0, "lost": 0, "seconds": 0.5, "pids": []}
+OPENED = events.OpenEvent(0.5, events.Standing(open=10))
 
 
 class Driver:
     """A burst that does what it is told, and remembers it; `fails` raises when that is asked for."""
 
     def __init__(self, fails: str = "", error: BaseException | None = None, pending: int = 0) -> None:
-        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.asked: list[object] = []
         self.ended = False
         self.pending = pending
         self._fails, self._error = fails, error
 
-    def do(self, verb: str, **arguments: Any) -> dict[str, Any]:
-        self.asked.append((verb, arguments))
-        if verb == self._fails and self._error:
+    def do(self, command: wire.Request[Reply]) -> Reply:
+        self.asked.append(command)
+        if verb(command) == self._fails and self._error:
             raise self._error
-        self.pending -= verb == "status"
-        return {"pings": 10, "pongs": 10, "server": {"alive": 1}, "pending": max(0, self.pending), "listeners": 10}
+        self.pending -= isinstance(command, wire.StatusCommand)
+        answers = (
+            events.StatusEvent(1.0, events.Standing(10, pending=max(0, self.pending))),
+            events.PingEvent(10, 10),
+            events.FanoutEvent(10, 10, 0.1, 1.0),
+            events.TalkEvent(3, 10),
+            events.CloseEvent(events.Counts(), 10, 10, 10),
+            events.EndEvent(),
+        )
+        return next(answer for answer in answers if isinstance(answer, command.answer))
 
-    def wait_for(self, name: str, _: float | None = None) -> dict[str, Any]:
-        if name == self._fails and self._error:
+    def ready(self, seconds: float) -> events.ReadyEvent:
+        if self._fails == "ready" and self._error:
             raise self._error
-        return {"event": name, "port": 80, "server_pids": []}
+        return events.ReadyEvent(80)
 
     def watch(self, seconds: float) -> None:
-        self.asked.append(("watch", {}))
+        self.asked.append("watch")
 
     def end(self) -> None:
         self.ended = True
 
     @property
     def verbs(self) -> list[str]:
-        return [verb for verb, _ in self.asked]
+        return [verb(asked) for asked in self.asked]
+
+
+def verb(asked: object) -> str:
+    """`ping` of a PingCommand."""
+    return asked if isinstance(asked, str) else re.sub("Command$", "", type(asked).__name__).lower()
 
 
 def run(burst: Driver, **options: Any) -> Run:
     options.setdefault("hold", 0.0)
     chosen = VerifyOptions(target=options.pop("target", ELSEWHERE), **options)
-    state = Run(chosen, Shown(budget.plan(10, ROOM), ROOM, chosen.target), lambda _: None, Host())
-    state.baseline = baseline(Host())
-    state.shown.closes = chosen.scenario is not None and chosen.scenario.closes
+    state = run_of(chosen, 10)
+    state.before = baseline(Host())
 
     def begin(_: object, at: Run) -> None:
-        at.shown.opened = dict(OPENED)
+        at.opened = OPENED
 
     drive(state, burst, begin)
     assert burst.ended
@@ -76,16 +92,16 @@ def test_a_server_elsewhere_is_held_pinged_and_closed() -> None:
 @pytest.mark.parametrize(
     ("how", "closing"),
     [
-        ("", {"sample": 100, "rate": CLOSE_RATE}),
-        ("graceful", {"sample": 100, "rate": CLOSE_RATE}),
-        ("rst", {"sample": 0, "rate": 0.0}),
+        ("", wire.CloseCommand(100, CLOSE_RATE)),
+        ("graceful", wire.CloseCommand(100, CLOSE_RATE)),
+        ("rst", wire.CloseCommand(0)),
     ],
 )
-def test_how_it_is_closed(how: str, closing: dict[str, Any]) -> None:
+def test_how_it_is_closed(how: str, closing: wire.CloseCommand) -> None:
     """With the closing handshake and paced; by reset on demand."""
     burst = Driver()
     run(burst, close=how)
-    assert ("close", closing) in burst.asked
+    assert closing in burst.asked
 
 
 def test_fan_outs_and_talk_are_within_the_hold() -> None:
@@ -93,7 +109,7 @@ def test_fan_outs_and_talk_are_within_the_hold() -> None:
     burst = Driver()
     run(burst, target=Target("ws://192.0.2.1/", "192.0.2.1", 80, fanout=True), fanouts=2, talkers=3)
     assert burst.verbs == ["ping", "fanout", "fanout", "talk", "talk", "close", "end"]
-    assert [arguments["talkers"] for verb, arguments in burst.asked if verb == "talk"] == [3, 0]
+    assert [asked.talkers for asked in burst.asked if isinstance(asked, wire.TalkCommand)] == [3, 0]
 
 
 def test_sessions_of_a_scenario_come_to_their_ends() -> None:
@@ -113,15 +129,15 @@ def test_interrupted_it_is_closed_at_once(fails: str, said: list[str]) -> None:
     """No sample and no pace then; a second time nothing is waited for."""
     burst = Driver(fails, KeyboardInterrupt())
     state = run(burst)
-    assert state.shown.interrupted
+    assert state.evidence.interrupted
     assert burst.verbs == said
     if fails == "ping":
-        assert ("close", {"sample": 0, "rate": 0.0}) in burst.asked
+        assert wire.CloseCommand(0) in burst.asked
 
 
 def test_a_coordinator_that_is_lost_is_evidence() -> None:
     """The report says so; it is no error of the command."""
-    assert run(Driver("ping", InconclusiveError("lost"))).shown.lost_coordinator
+    assert run(Driver("ping", InconclusiveError("lost"))).lost
 
 
 @pytest.mark.parametrize(
@@ -142,10 +158,10 @@ def test_a_start_that_fails_is_one_sentence(number: int, kind: type[Exception], 
 @pytest.mark.parametrize("error", [OSError(5, "no"), KeyError("words"), RecursionError(), UnicodeError("no\x1b")])
 def test_what_has_been_opened_is_reported_whatever_fails_after_it(verb: str, error: Exception) -> None:
     """The burst is over then, its report says why, and it confirms nothing."""
-    shown = run(Driver(verb, error)).shown
-    assert (shown.opened, shown.lost_coordinator) == (OPENED, True)
-    assert shown.remarks[-1].startswith("the burst broke off: ")
-    assert "\x1b" not in shown.remarks[-1]
+    state = run(Driver(verb, error))
+    assert (state.opened, state.lost) == (OPENED, True)
+    assert state.evidence.remarks[-1].startswith("the burst broke off: ")
+    assert "\x1b" not in state.evidence.remarks[-1]
 
 
 def test_before_the_first_connection_the_time_limit_is_an_error() -> None:
@@ -160,16 +176,8 @@ def test_before_the_first_connection_the_time_limit_is_an_error() -> None:
 def test_progress_has_a_rate() -> None:
     """Connections since the last event by the time since; never below 0."""
     seen: list[Progress] = []
-    state = Run(VerifyOptions(), Shown(budget.plan(10, ROOM), ROOM, ELSEWHERE), seen.append, Host())
+    state = run_of(VerifyOptions(), 10, on_progress=seen.append)
     for seconds, count in ((0.0, 0), (0.5, 100), (1.0, 90)):
-        state.event({"seconds": seconds, "open": count, "failed": 0, "lost": 0})
+        state.progress(events.ProgressEvent(seconds, events.Standing(open=count)))
     assert [progress.rate for progress in seen] == [0.0, 200.0, 0.0]
-    assert state.shown.timeline == [(0.0, 0), (0.5, 100), (1.0, 90)]
-
-
-def test_a_hold_adds_nothing_to_the_timeline() -> None:
-    """Of moments between which nothing changed the first and the last stay; each change has its moment."""
-    timeline: list[tuple[float, int]] = []
-    for second in range(1000):
-        remember(timeline, (float(second), min(second, 3) - (second > 500)))
-    assert timeline == [(0.0, 0), (1.0, 1), (2.0, 2), (3.0, 3), (500.0, 3), (501.0, 2), (999.0, 2)]
+    assert state.evidence.timeline == [(0.0, 0), (0.5, 100), (1.0, 90)]

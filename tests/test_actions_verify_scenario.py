@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from wstune.actions import verify_scenario
-from wstune.actions.verify import VerifyOptions
-from wstune.actions.verify_scenario import MOST_BYTES, read, scenario_of, sources, told, wanted
+from wstune.actions.verify_options import VerifyOptions
+from wstune.actions.verify_scenario import MOST_BYTES, compiled, read, scenario_of, sources, tls, wanted
 from wstune.actions.verify_target import Security, Target
 from wstune.burst import scenario as s
+from wstune.burst.engine.plan import Address, TlsPlan
 from wstune.errors import ScenarioError, UsageError
 
 TEXT = 'schema = 1\n[[phase]]\nrate = 10\ncount = 50\n[[session]]\nsteps = [ { send = "hi" } ]\n'
@@ -79,23 +79,23 @@ def test_sources_of_the_command_line_come_before_the_scenarios() -> None:
 
 
 def test_what_a_coordinator_is_told() -> None:
-    """Routes to every place, shares over its generators, how TLS is checked."""
-    places = (s.Place(("192.0.2.1", 443), "a", "/x", "a"), s.Place(("192.0.2.2", 443), "b", "/x", "b"))
+    """Routes to every place, and how TLS is checked."""
+    first, second = Address("192.0.2.1", 443), Address("192.0.2.2", 443)
+    places = (s.Place(first, "a", "/x", "a"), s.Place(second, "b", "/x", "b"))
     there = Target("wss://a,b/x", "192.0.2.1", 443, "/x", places=places, security=Security("ca.pem", True, ""))
-    made = told(VerifyOptions(target=there), 101, 2)
-    assert [(route["server"], route["host"], route["name"], route["weight"]) for route in made["routes"]] == [
-        (["192.0.2.1", 443], "a", "a", 0.5),
-        (["192.0.2.2", 443], "b", "b", 0.5),
+    made = compiled(VerifyOptions(target=there), 101)
+    assert [(route.server, route.host, route.name, route.weight) for route in made.routes] == [
+        (first, b"a", "a", 0.5),
+        (second, b"b", "b", 0.5),
     ]
-    assert sum(made["shares"]) == 101
-    assert made["tls"] == {"ca": "ca.pem", "insecure": True}
-    assert told(VerifyOptions(), 10, 1)["tls"] is None
+    assert tls(VerifyOptions(target=there)) == TlsPlan("ca.pem", True)
+    assert tls(VerifyOptions()) is None
 
 
 def test_too_many_ways_are_refused_before_anything_is_opened() -> None:
     """255 pairs of session and address."""
-    places = tuple(s.Place((f"192.0.2.{at}", 1), "h") for at in range(130))
+    places = tuple(s.Place(Address(f"192.0.2.{at}", 1), "h") for at in range(130))
     there = Target("ws://many/", "192.0.2.0", 1, places=places)
     both = s.Scenario((s.Session("a"), s.Session("b")))
     with pytest.raises(UsageError, match="the scenario: got 2 sessions and 130 addresses"):
-        verify_scenario.told(VerifyOptions(target=there, scenario=both), 10, 1)
+        compiled(VerifyOptions(target=there, scenario=both), 10)

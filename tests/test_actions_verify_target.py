@@ -37,7 +37,7 @@ def test_host_is_the_built_in_server() -> None:
 def test_a_url(url: str, server: tuple[Any, ...], path: str) -> None:
     """Address, port (80 and 443 unless said) and path with its query."""
     target = target_of(url)
-    assert target.places[0].server == server
+    assert target.places[0].server.sockaddr == server
     assert (target.address, target.port, target.path) == (server[0], server[1], path)
     assert (target.security is not None) == url.startswith("wss")
     assert target.here
@@ -67,7 +67,7 @@ def test_every_address_of_a_name_is_used(monkeypatch: pytest.MonkeyPatch) -> Non
         port = listener.getsockname()[1]
         monkeypatch.setattr(socket, "getaddrinfo", resolve)
         target = target_of(f"ws://many.example:{port}/")
-    assert [place.server for place in target.places] == [("127.0.0.1", port), ("127.0.0.2", port)]
+    assert [place.server.sockaddr for place in target.places] == [("127.0.0.1", port), ("127.0.0.2", port)]
     assert asked == ["many.example"]
 
 
@@ -76,7 +76,7 @@ def test_the_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://u:p@127.0.0.1:3128")
     target = target_of("ws://no.such.host.invalid/x")
     (place,) = target.places
-    assert place.server == ("127.0.0.1", 3128)
+    assert place.server.sockaddr == ("127.0.0.1", 3128)
     assert place.tunnel.startswith("CONNECT no.such.host.invalid:80 HTTP/1.1\r\n")
     assert "Proxy-Authorization: Basic dTpw\r\n" in place.tunnel
     assert (target.proxy, target.here) == ("127.0.0.1:3128", False)
@@ -133,7 +133,7 @@ def test_an_interface_is_our_own_affair(scheme: str, port: str, written: str) ->
     target = target_of(f"{scheme}://[{written}]{port}/x")
     (place,) = target.places
     index = socket.if_nametoindex("lo")
-    assert place.server == ("fe80::1", int(port[1:] or 80), 0, index)
+    assert place.server.sockaddr == ("fe80::1", int(port[1:] or 80), 0, index)
     assert (place.host, place.name) == (f"[fe80::1]{port}", "fe80::1")
     assert (target.address, target.addresses, target.host_header) == (
         f"fe80::1%{index}",

@@ -8,12 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wstune.actions import verify
+from tests.verify_runs import run_of
+from wstune.actions.verify_options import VerifyOptions
 from wstune.actions.verify_plan import coordinator_plan, plan
-from wstune.actions.verify_report import Shown
 from wstune.burst import budget
 from wstune.errors import InconclusiveError
-from wstune.host.host import Host
 
 VM = budget.Room(
     cpus=2,
@@ -65,7 +64,7 @@ def test_processes_can_be_told() -> None:
 
 def test_what_does_not_fit_is_opened_only_by_force() -> None:
     """Refused in a sentence of what fits and what binds; with --force all of it is planned, and no reserve is kept."""
-    wanted = verify.VerifyOptions(connections=5_000_000)
+    wanted = VerifyOptions(connections=5_000_000)
     with pytest.raises(
         InconclusiveError, match=r"do not fit: \S+ here has room for [\d,]+ .*nothing was opened"
     ) as refused:
@@ -74,11 +73,8 @@ def test_what_does_not_fit_is_opened_only_by_force() -> None:
     planned, _ = plan(replace(wanted, force=True), VM)
     assert planned.connections == 5_000_000
     assert planned.fits < 5_000_000
-    shown = Shown(budget=planned, room=VM, target=wanted.target)
-    told = {
-        force: coordinator_plan(verify.Run(replace(wanted, force=force), shown, lambda _: None, Host()))
-        for force in (False, True)
-    }
+    told = {force: coordinator_plan(run_of(replace(wanted, force=force), 5_000_000, VM)) for force in (False, True)}
     for guard in ("reserve_bytes", "reserve_files", "others_share"):
-        assert told[False][guard] > 0
-        assert told[True][guard] == 0
+        assert getattr(told[False], guard) > 0
+        assert getattr(told[True], guard) == 0
+    assert sum(told[True].shares) == 5_000_000

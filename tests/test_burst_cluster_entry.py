@@ -9,19 +9,21 @@ import pytest
 
 from wstune import __version__
 from wstune.burst import cluster_probe
+from wstune.burst.answers import Probe, cleaned
 from wstune.burst.cluster_entry import Where, require, security_for, unfit
+from wstune.burst.engine.records import read
 from wstune.errors import InconclusiveError, UsageError
 
 
-def found(**changes: Any) -> dict[str, Any]:
-    return {**cluster_probe.probe(), "euid": 1000, **changes}
+def found(**changes: Any) -> Probe:
+    return read(Probe, cleaned(cluster_probe.probe()))._replace(**{"euid": 1000, **changes})
 
 
 def test_the_probe_tells_this_installation() -> None:
     """What it gives is what fits here."""
-    about = cluster_probe.probe()
-    assert about["wstune"] == __version__
-    assert about["distributed"] == distributed.__version__
+    about = found()
+    assert about.wstune == __version__
+    assert about.distributed == distributed.__version__
     assert unfit("gen1", found(), as_root=False) is None
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import builtins
-import json
 import os
 import subprocess
 import sys
@@ -16,15 +15,21 @@ import pytest
 
 from wstune import __version__
 from wstune.burst import cluster_probe
+from wstune.burst.answers import Probe, cleaned, read_json
+from wstune.burst.engine.records import read
+
+
+def probed() -> Probe:
+    return read(Probe, cleaned(cluster_probe.probe()))
 
 
 def test_it_tells_versions_user_and_machine() -> None:
     """Of this installation."""
-    found = cluster_probe.probe()
-    assert found["wstune"] == __version__
-    assert found["python"] == f"{sys.version_info.major}.{sys.version_info.minor}"
-    assert (found["executable"], found["euid"]) == (sys.executable, os.geteuid())
-    assert found["hostname"]
+    found = probed()
+    assert found.wstune == __version__
+    assert found.python == f"{sys.version_info.major}.{sys.version_info.minor}"
+    assert (found.executable, found.euid) == (sys.executable, os.geteuid())
+    assert found.hostname
 
 
 def test_what_is_missing_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,20 +42,25 @@ def test_what_is_missing_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
         return genuine(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    found = cluster_probe.probe()
-    assert (found["wstune"], found["distributed"]) == (None, None)
+    found = probed()
+    assert (found.wstune, found.distributed) == (None, None)
 
 
 def test_it_imports_nothing_of_ours() -> None:
     """What it needs of another module would be missing there."""
-    source = Path(cluster_probe.__file__).read_text()
+    module = ast.parse(Path(cluster_probe.__file__).read_text())
+    checking = [node for node in module.body if isinstance(node, ast.If)]
+    assert [ast.unparse(node.test) for node in checking] == ["TYPE_CHECKING"]
+    assert cluster_probe.TYPE_CHECKING is False  # so that what is below it is for mypy alone
     names = {
         alias.name
-        for node in ast.walk(ast.parse(source))
+        for part in module.body
+        if part not in checking
+        for node in ast.walk(part)
         if isinstance(node, ast.Import | ast.ImportFrom)
         for alias in node.names
     }
-    assert names == {"annotations", "Any", "os", "platform", "sys"}
+    assert names == {"annotations", "os", "platform", "sys"}
 
 
 WITHOUT = f"""
@@ -74,6 +84,6 @@ def test_it_runs_where_there_is_no_wstune() -> None:
         cloudpickle.unregister_pickle_by_value(cluster_probe)
     done = subprocess.run([sys.executable, "-IS", "-c", WITHOUT], input=data, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
-    found = json.loads(done.stdout)
-    assert found["wstune"] is None
-    assert found["euid"] == os.geteuid()
+    found = read(Probe, read_json(done.stdout))
+    assert found.wstune is None
+    assert found.euid == os.geteuid()

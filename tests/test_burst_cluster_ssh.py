@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any, cast
 
 import asyncssh
 import pytest
 
-from wstune.burst.cluster_ssh import Machine, Machines, _refusal, login
+from wstune.burst import cluster_probe
+from wstune.burst.answers import Probe, cleaned, read_json
+from wstune.burst.cluster_ssh import _PROBE, Machine, Machines, _refusal, login
+from wstune.burst.engine.records import read
 from wstune.errors import UsageError
 
 
@@ -63,3 +68,15 @@ def test_why_a_machine_cannot_be_logged_in_to(name: str, error: Exception, sente
     said, advice = _refusal(name, error)
     assert said.startswith(sentence)
     assert advice.endswith(tip)
+
+
+def test_what_is_asked_by_ssh_is_what_a_worker_is_asked() -> None:
+    """A line with the same record; the exit code says whether both packages are there."""
+    done = subprocess.run([sys.executable, "-c", _PROBE], capture_output=True, text=True, check=True)
+    mark, _, said = done.stdout.partition(" ")
+    assert mark == "wstune-probe"
+    assert read(Probe, read_json(said)) == read(Probe, cleaned(cluster_probe.probe()))
+    without = subprocess.run([sys.executable, "-IS", "-c", _PROBE], capture_output=True, text=True, check=False)
+    assert without.returncode == 1
+    bare = read(Probe, read_json(without.stdout.partition(" ")[2]))
+    assert (bare.wstune, bare.distributed) == (None, None)

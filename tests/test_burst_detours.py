@@ -7,7 +7,6 @@ import socket
 import ssl
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,6 +16,7 @@ from wstune.burst import tally as t
 from wstune.burst import tls
 from wstune.burst.connections import BOARD_WORDS, Connections
 from wstune.burst.detours import Detours
+from wstune.burst.engine.plan import Address, Plan, Route
 from wstune.burst.job import Job
 from wstune.protocol import handshake
 
@@ -35,9 +35,8 @@ def burst(address: tuple[str, int], tunnel: bytes = b"", secured: tls.ClientTls 
     """Open COUNT connections, close them again; the tally."""
     words = memoryview(bytearray(8 * t.LENGTH)).cast("Q")
     connections = Connections(words, memoryview(bytearray(8 * BOARD_WORDS)).cast("Q"), secured)
-    job = Job(COUNT, [], address)
-    job.routes = [{**job.own_route(), "tunnel": tunnel, "name": "localhost"}]
-    job.timeout = 1.0
+    route = Route(tunnel=tunnel, name="localhost")
+    job = Job.of(Plan(Address(*address), (COUNT,), (route,), timeout=1.0), 0, address[1], 0.0)
     reader, writer = os.pipe()
     opening = Detours(job, connections, reader, lambda: None)
     opening.run()
@@ -104,7 +103,7 @@ def test_a_proxy_that_makes_no_tunnel(proxy: Callable[[socket.socket], None], er
 def test_nobody_listens() -> None:
     """Found out when epoll tells, as an error of connect()."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        address: Any = listener.getsockname()
+        address: tuple[str, int] = listener.getsockname()
     for tunnel in (TUNNEL, b""):
         assert t.errors(burst(address, tunnel)) == {("connect", "ECONNREFUSED"): COUNT}
 

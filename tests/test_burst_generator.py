@@ -13,10 +13,16 @@ from wstune.burst import generator as module
 from wstune.burst import tally as t
 from wstune.burst.connections import BOARD_WORDS, OPEN
 from wstune.burst.detours import Detours
+from wstune.burst.engine.plan import Address, Plan, Route
 from wstune.burst.generator import Generator
 from wstune.burst.job import Job
 from wstune.burst.opening import Opening
 from wstune.protocol import frames
+
+
+def job(share: int, tunnel: bytes = b"") -> Job:
+    """So many connections to nobody, on one route."""
+    return Job.of(Plan(Address("127.0.0.1", 1), (share,), (Route(tunnel=tunnel),)), 0, 1, 0.0)
 
 
 class Held:
@@ -26,7 +32,7 @@ class Held:
         reader, self.writer = os.pipe()
         self.words = memoryview(bytearray(8 * t.LENGTH)).cast("Q")
         board = memoryview(bytearray(8 * BOARD_WORDS)).cast("Q")
-        self.generator = Generator(Job(2, [], ("127.0.0.1", 1)), self.words, board, reader)
+        self.generator = Generator(job(2), self.words, board, reader)
         self.servers = []
         connections = self.generator.connections
         for _ in range(2):
@@ -61,9 +67,7 @@ def test_the_way_is_plain_unless_something_stands_between() -> None:
     board = memoryview(bytearray(8 * BOARD_WORDS)).cast("Q")
     for tunnel, way in ((b"", Opening), (b"CONNECT", Detours)):
         reader, writer = os.pipe()
-        job = Job(1, [], ("127.0.0.1", 1))
-        job.routes = [{**job.own_route(), "tunnel": tunnel}]
-        made = Generator(job, memoryview(bytearray(8 * t.LENGTH)).cast("Q"), board, reader)
+        made = Generator(job(1, tunnel), memoryview(bytearray(8 * t.LENGTH)).cast("Q"), board, reader)
         assert type(made.opening) is way
         made.connections.epoll.close()
         os.close(reader)

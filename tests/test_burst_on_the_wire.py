@@ -16,12 +16,15 @@ from typing import Any
 import pytest
 
 from wstune.burst import pacing, tally
+from wstune.burst.engine import events, wire
+from wstune.burst.engine.plan import Address, Plan, Route, TimedPhase
 from wstune.burst.process import Burst
 from wstune.protocol import handshake
 
 pytestmark = pytest.mark.live
 
 COUNT, RATE, SEED, PARTS = 400, 200.0, 11, 2
+PHASES = (TimedPhase(RATE, RATE, COUNT, COUNT / RATE, poisson=True),)
 
 
 class Recorder:
@@ -78,19 +81,16 @@ def recorder() -> Iterator[Recorder]:
     made.thread.join()
 
 
-def plan(recorder: Recorder, count: int, **changes: Any) -> dict[str, Any]:
-    return {
-        "server": None,
-        "target": ["127.0.0.1", recorder.port],
-        "path": "/",
-        "shares": pacing.split(count, PARTS),
-        "sources": [],
-        "window": 1024,
-        "openers": PARTS,
-        "timeout": 10.0,
-        "reserve_bytes": 0,
-        **changes,
-    }
+def plan(recorder: Recorder, count: int, **changes: Any) -> Plan:
+    made = Plan(
+        target=Address("127.0.0.1", recorder.port),
+        shares=tuple(pacing.split(count, PARTS)),
+        routes=(Route(),),
+        window=1024,
+        openers=PARTS,
+        timeout=10.0,
+    )
+    return made._replace(**changes)
 
 
 def distance(times: Sequence[float]) -> float:
@@ -103,9 +103,8 @@ def distance(times: Sequence[float]) -> float:
 def test_the_distance_tells_poisson_from_even() -> None:
     """Drawn arrivals are within the 1 % value for so many, even ones far away; so the bound below decides something."""
     dice = [random.Random(SEED * 1_000_003 + part).random for part in range(PARTS)]
-    phases = [(RATE, RATE, COUNT, COUNT / RATE, True)]
-    drawn = [time for part in range(PARTS) for time in pacing.due_times(phases, part, PARTS, dice[part])]
-    even = [time for part in range(PARTS) for time in pacing.due_times(phases, part, PARTS)]
+    drawn = [time for part in range(PARTS) for time in pacing.due_times(PHASES, part, PARTS, dice[part])]
+    even = [time for part in range(PARTS) for time in pacing.due_times(PHASES, part, PARTS)]
     assert distance(drawn) < 1.63 / COUNT**0.5
     assert distance(even) > 0.6
 
@@ -115,20 +114,16 @@ def test_poisson_arrivals_are_poisson_at_the_server(recorder: Recorder) -> None:
 
     The drawn ones are the same in every run; the bound leaves room for a busy machine's jitter of milliseconds.
     """
-    burst = Burst(
-        plan(recorder, COUNT, phases=[[RATE, RATE, COUNT, COUNT / RATE, True]], seed=SEED), lambda event: None
-    )
+    burst = Burst(plan(recorder, COUNT, phases=PHASES, seed=SEED), lambda event: None)
     try:
-        burst.wait_for("ready")
-        opened = burst.do("open")
-        closed = burst.do("close", sample=0)
+        burst.wait_for(events.ReadyEvent)
+        opened = burst.do(wire.OpenCommand())
+        closed = burst.do(wire.CloseCommand(sample=0))
     finally:
         burst.end()
-    assert opened["open"] == len(recorder.arrivals) == COUNT
+    assert opened.standing.open == len(recorder.arrivals) == COUNT
     assert distance(recorder.arrivals) < 0.2
-    words = [0] * tally.LENGTH
-    for at, word in closed["words"].items():
-        words[int(at)] = word
+    words = list(closed.counts.words)
     due, upgrade = tally.percentiles(words, tally.DUE_MS), tally.percentiles(words, tally.UPGRADE_MS)
     assert due is not None
     assert upgrade is not None
@@ -141,18 +136,18 @@ def test_talkers_are_as_many_and_their_messages_as_long_as_told(recorder: Record
     """Three of ten connections talk, 100 bytes each time; when they are told to be quiet, they are."""
     burst = Burst(plan(recorder, 10), lambda event: None)
     try:
-        burst.wait_for("ready")
-        assert burst.do("open")["open"] == 10
-        burst.do("talk", talkers=3, rate=200.0, size=100)
+        burst.wait_for(events.ReadyEvent)
+        assert burst.do(wire.OpenCommand()).standing.open == 10
+        burst.do(wire.TalkCommand(talkers=3, rate=200.0, size=100))
         until = time.monotonic() + 20
         while len({fd for fd, opcode, _ in recorder.frames if opcode in (1, 2)}) < 3:
             assert time.monotonic() < until, recorder.frames
             burst.watch(0.1)
-        burst.do("talk", talkers=0, rate=0.0, size=0)
+        burst.do(wire.TalkCommand(talkers=0, rate=0.0, size=0))
         said = [frame for frame in list(recorder.frames) if frame[1] in (1, 2)]
         burst.watch(0.3)
         assert len([frame for frame in list(recorder.frames) if frame[1] in (1, 2)]) - len(said) <= 3  # on their way
-        burst.do("close", sample=0)
+        burst.do(wire.CloseCommand(sample=0))
     finally:
         burst.end()
     assert len({fd for fd, _, _ in said}) == 3

@@ -10,18 +10,22 @@ import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
 from tests import raw_server
 from wstune.burst import tally as t
 from wstune.burst.connections import BOARD_WORDS, Connections
-from wstune.burst.opening import Job, Opening
+from wstune.burst.engine.plan import Address, Plan, Route, TimedPhase
+from wstune.burst.job import Job
+from wstune.burst.opening import Opening
 from wstune.protocol import frames, handshake
 
 pytestmark = pytest.mark.live
 
 COUNT = 5
+PACED = (TimedPhase(50.0, 50.0, COUNT, COUNT / 50.0),)
 Answer = Callable[[socket.socket, bytes], None]
 
 
@@ -41,13 +45,14 @@ def server(answer: Answer | None) -> Iterator[tuple[str, int]]:
         yield address
 
 
-def burst(address: tuple[str, int], **changes: object) -> tuple[list[int], Connections]:
-    """Open COUNT connections and close them again; the tally."""
+def burst(
+    address: tuple[str, int], *, part: int = 0, start: float = 0.0, **changes: Any
+) -> tuple[list[int], Connections]:
+    """Open COUNT connections and close them again; the tally. `changes`: of the plan."""
     words = memoryview(bytearray(8 * t.LENGTH)).cast("Q")
     connections = Connections(words, memoryview(bytearray(8 * BOARD_WORDS)).cast("Q"))
-    job = Job(COUNT, ["127.1.0.1", "127.1.0.2"], address)
-    for name, value in changes.items():
-        setattr(job, name, value)
+    plan = Plan(Address(*address), (COUNT,), (Route(),), sources=("127.1.0.1", "127.1.0.2"))._replace(**changes)
+    job = Job.of(plan, part, address[1], start)
     reader, writer = os.pipe()
     Opening(job, connections, reader, lambda: None).run()
     connections.drain()
@@ -131,7 +136,7 @@ def test_a_wrong_answer_is_counted_by_phase_and_name(case: str) -> None:
 def test_a_source_address_that_is_not_ours_is_an_error_of_bind() -> None:
     """EADDRNOTAVAIL in bind, not in connect."""
     with server(good) as address:
-        tally, _ = burst(address, sources=["192.0.2.1"])
+        tally, _ = burst(address, sources=("192.0.2.1",))
     assert t.errors(tally) == {("bind", "EADDRNOTAVAIL"): COUNT}
 
 
@@ -141,7 +146,7 @@ def test_a_paced_burst_takes_its_time_and_counts_from_when_it_was_due() -> None:
 
     with server(good) as address:
         began = time.monotonic()
-        tally, _ = burst(address, phases=[(50.0, 50.0, COUNT)], start=began)
+        tally, _ = burst(address, phases=PACED, start=began)
         assert time.monotonic() - began >= 0.08
     found = t.percentiles(tally, t.DUE_MS)
     assert found is not None
@@ -154,7 +159,7 @@ def test_a_pacer_that_is_late_says_by_how_much() -> None:
     import time
 
     with server(good) as address:
-        tally, _ = burst(address, phases=[(50.0, 50.0, COUNT)], start=time.monotonic() - 1.0)
+        tally, _ = burst(address, phases=PACED, start=time.monotonic() - 1.0)
     due, upgrade = t.percentiles(tally, t.DUE_MS), t.percentiles(tally, t.UPGRADE_MS)
     assert tally[t.LAG_NS] >= 1_000_000_000
     assert due is not None
@@ -162,10 +167,9 @@ def test_a_pacer_that_is_late_says_by_how_much() -> None:
     assert due["max"] - upgrade["max"] > 800
 
 
-def routes(address: tuple[str, int], *weights: int) -> list[dict[str, object]]:
+def routes(*weights: float) -> tuple[Route, ...]:
     """A route of each weight, each with a path of its own that holds the connection's number."""
-    own = Job(COUNT, [], address).own_route()
-    return [{**own, "path": b"/%d/\1" % at, "weight": weight} for at, weight in enumerate(weights)]
+    return tuple(Route(path=b"/%d/\1" % at, weight=weight) for at, weight in enumerate(weights))
 
 
 def test_routes_are_taken_as_their_weights_say_and_numbers_are_used_once() -> None:
@@ -190,7 +194,7 @@ def test_routes_are_taken_as_their_weights_say_and_numbers_are_used_once() -> No
     thread = threading.Thread(target=serve_each)
     thread.start()
     address = listener.getsockname()
-    tally, _ = burst(address, routes=routes(address, 3, 2), part=1, parts=2, first_number=100)
+    tally, _ = burst(address, part=1, shares=(COUNT, COUNT), routes=routes(3, 2), first_number=100)
     stop.set()
     thread.join(5)
     listener.close()

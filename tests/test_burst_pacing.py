@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from itertools import pairwise
+from math import log
 from statistics import fmean, pstdev
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wstune.burst import pacing
+from wstune.burst.engine.plan import TimedPhase
 
 
 @given(st.integers(0, 5_000_000), st.integers(1, 500))
@@ -46,12 +48,17 @@ def test_no_room_is_an_error() -> None:
 RATES = st.floats(1, 100_000)
 
 
+def phase(first: float, last: float, count: int, *, poisson: bool = False) -> TimedPhase:
+    """As long as its count takes."""
+    return TimedPhase(first, last, count, pacing.duration(first, last, count), poisson)
+
+
 @given(RATES, RATES, st.integers(1, 2000), st.integers(1, 7))
 def test_even_arrivals_are_in_order_and_complete(first: float, last: float, count: int, parts: int) -> None:
     """Each process's arrivals rise; together they are as many as wanted, the last due when the phase ends."""
     all_times: list[float] = []
     for part in range(parts):
-        times = list(pacing.due_times([(first, last, count)], part, parts))
+        times = list(pacing.due_times([phase(first, last, count)], part, parts))
         assert times == sorted(times)
         all_times += times
     assert len(all_times) == count
@@ -60,23 +67,33 @@ def test_even_arrivals_are_in_order_and_complete(first: float, last: float, coun
 
 def test_a_constant_rate_is_evenly_spaced() -> None:
     """At 100 a second, connection 7 is due after 0.07 s, whoever opens it."""
-    times = sorted(t for part in range(3) for t in pacing.due_times([(100, 100, 30)], part, 3))
+    times = sorted(t for part in range(3) for t in pacing.due_times([phase(100, 100, 30)], part, 3))
     assert times == pytest.approx([at / 100 for at in range(30)])
 
 
 def test_a_ramp_has_the_count_of_its_area() -> None:
     """From 0.001 to 200 a second over 10 s: a quarter of the connections in the first half."""
-    times = list(pacing.due_times([(0.001, 200, 1000)], 0, 1))
+    times = list(pacing.due_times([phase(0.001, 200, 1000)], 0, 1))
     assert sum(t < 5 for t in times) == pytest.approx(250, abs=2)
 
 
 def test_poisson_arrivals_have_exponential_gaps() -> None:
     """Mean and variance of the gaps are those of an exponential distribution, also over several processes."""
     dice = [random.Random(part) for part in range(4)]
-    times = sorted(t for part in range(4) for t in pacing.due_times([(50, 50, 20_000)], part, 4, dice[part].random))
+    phases = [phase(50, 50, 20_000, poisson=True)]
+    times = sorted(t for part in range(4) for t in pacing.due_times(phases, part, 4, dice[part].random))
     gaps = [later - earlier for earlier, later in pairwise(times[:19_000])]
     assert fmean(gaps) == pytest.approx(0.02, rel=0.05)
     assert pstdev(gaps) == pytest.approx(0.02, rel=0.05)
+
+
+def test_a_phase_begins_when_the_one_before_is_over() -> None:
+    """After its seconds, whether its count takes as long or not; of two, each is at random or even by itself."""
+    phases = [TimedPhase(10, 10, 5, 2.0), TimedPhase(10, 10, 5, 0.5, poisson=True)]
+    times = list(pacing.due_times(phases, 0, 1, lambda: 0.5))
+    assert times[:5] == pytest.approx([0.0, 0.1, 0.2, 0.3, 0.4])
+    assert times[5:] == pytest.approx([2.0 + log(2) / 10 * (at + 1) for at in range(5)])
+    assert list(pacing.due_times(phases, 0, 1))[5:] == pytest.approx([2.0, 2.1, 2.2, 2.3, 2.4])
 
 
 def test_rates_are_read_as_phases() -> None:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wstune.burst.shares import UNBOUND, Limit, Offer, allot, budgets, merged_counters, merged_words, phases_of
-from wstune.burst.tally import FIRST_NS, LAG_NS, OPEN
+from wstune.burst.engine.plan import TimedPhase
+from wstune.burst.shares import UNBOUND, Limit, MachineRoom, allot, budgets, merged_counters, phases_of
 
 budget_lists = st.lists(st.integers(0, 100_000), min_size=1, max_size=12)
 
@@ -34,40 +34,42 @@ def test_whoever_has_room_left_has_no_less_than_the_others(room: list[int], want
 
 
 rows = st.lists(
-    st.tuples(st.floats(1, 1e4), st.floats(1, 1e4), st.integers(0, 5_000), st.floats(0, 60), st.booleans()),
+    st.builds(TimedPhase, st.floats(1, 1e4), st.floats(1, 1e4), st.integers(0, 5_000), st.floats(0, 60), st.booleans()),
     min_size=1,
     max_size=6,
 )
 
 
 @given(rows, st.lists(st.integers(1, 50), min_size=1, max_size=6))
-def test_phases_are_split_so_that_counts_and_rates_add_up(phases: list[tuple[float, ...]], weights: list[int]) -> None:
+def test_phases_are_split_so_that_counts_and_rates_add_up(phases: list[TimedPhase], weights: list[int]) -> None:
     """Each machine has every phase, in its length; their counts are the phase's, and each machine's its share."""
-    total = sum(int(phase[2]) for phase in phases)
+    total = sum(phase.arrivals for phase in phases)
     if not total:
         return
     shares = [total * weight // sum(weights) for weight in weights]
     shares[0] += total - sum(shares)
     split = phases_of(phases, shares)
-    assert [sum(int(row[2]) for row in rows) for rows in split] == shares
+    assert [sum(row.arrivals for row in rows) for rows in split] == shares
     for at, phase in enumerate(phases):
-        assert sum(rows[at][2] for rows in split) == phase[2]
-        assert {tuple(rows[at][3:]) for rows in split} == {tuple(phase[3:])}
-        if phase[2]:
-            assert sum(rows[at][0] for rows in split if rows[at][2]) == pytest.approx(phase[0])
+        assert sum(rows[at].arrivals for rows in split) == phase.arrivals
+        assert {(rows[at].seconds, rows[at].poisson) for rows in split} == {(phase.seconds, phase.poisson)}
+        if phase.arrivals:
+            taking = [rows[at] for rows in split if rows[at].arrivals]
+            assert sum(row.first_rate for row in taking) == pytest.approx(phase.first_rate)
+            assert sum(row.last_rate for row in taking) == pytest.approx(phase.last_rate)
 
 
 def test_what_a_kernel_has_once_is_divided_between_its_namespaces() -> None:
     """Two namespaces of one kernel share its memory, but each has its own ports; another machine shares nothing."""
     limits = (Limit("memory", 50_000), Limit("net.ipv4.ip_local_port_range", 28_232))
-    offers = [Offer("a", limits, "boot", 1), Offer("b", limits, "boot", 2), Offer("c", limits, "other", 1)]
+    offers = [MachineRoom(limits, "boot", 1), MachineRoom(limits, "boot", 2), MachineRoom(limits, "other", 1)]
     found = budgets(offers)
     assert [(limit.name, limit.connections) for limit in found] == [
         ("memory", 25_000),
         ("memory", 25_000),
         ("net.ipv4.ip_local_port_range", 28_232),
     ]
-    assert budgets([Offer("d", ())]) == [UNBOUND]
+    assert budgets([MachineRoom(())]) == [UNBOUND]
 
 
 def test_counters_of_one_kernel_are_added_once() -> None:
@@ -77,9 +79,3 @@ def test_counters_of_one_kernel_are_added_once() -> None:
         "TcpExt.ListenOverflows": 9,
         "softnet.dropped": 14,
     }
-
-
-def test_sparse_tallies_are_merged_as_whole_ones() -> None:
-    """Counts add up, the first moment is the least of them, the longest lag the most."""
-    merged = merged_words([{str(OPEN): 2, str(FIRST_NS): 9, str(LAG_NS): 1}, {str(OPEN): 3, str(FIRST_NS): 4}])
-    assert merged == {str(OPEN): 5, str(FIRST_NS): 4, str(LAG_NS): 1}

@@ -19,11 +19,12 @@ from hypothesis import strategies as st
 
 from tests.conftest import ROOT
 from tests.samples_verify import CASES as SAMPLES
-from wstune.actions.verify import Progress, VerifyOptions
+from wstune.actions.around import Around
+from wstune.actions.verify_options import Progress, VerifyOptions
+from wstune.actions.verify_outcome import BurstFinished, BurstInterrupted, BurstLost, BurstRefused, Outcome
 from wstune.cli import live, verify_options
 from wstune.cli.main import run
-from wstune.errors import UsageError
-from wstune.verification import VerifyReport
+from wstune.errors import InconclusiveError, RollbackError, UsageError
 
 COMMAND = [sys.executable, "-m", "wstune", "verify", "host"]
 
@@ -128,9 +129,9 @@ def test_whoever_means_it_gets_a_burst_of_bounded_rate(extra: list[str], monkeyp
     """1,000 a second unless it is told; nothing of it to one's own host, which is not asked about either."""
     chosen: list[VerifyOptions] = []
 
-    def burst(options: VerifyOptions, *_: object) -> VerifyReport:
+    def burst(options: VerifyOptions, *_: object) -> Outcome:
         chosen.append(options)
-        return SAMPLES["verify-confirmed"]
+        return BurstFinished(SAMPLES["verify-confirmed"])
 
     monkeypatch.setattr("wstune.actions.verify.run", burst)
     monkeypatch.setattr("sys.stdin", Terminal("y\n"))
@@ -139,6 +140,48 @@ def test_whoever_means_it_gets_a_burst_of_bounded_rate(extra: list[str], monkeyp
     monkeypatch.setattr("sys.stdin", io.StringIO())
     assert run(["verify", "ws://127.0.0.1:3000/", "-n", "500", "-q"]) == 0
     assert chosen[1].phases == ()
+
+
+@pytest.mark.parametrize(
+    ("ended", "code"),
+    [
+        (BurstFinished(SAMPLES["verify-missed"]), 1),
+        (BurstLost(SAMPLES["verify-worker-lost"]), 3),
+        (BurstInterrupted(SAMPLES["verify-interrupted"], 15), 143),
+        (BurstRefused(InconclusiveError("no room")), 3),
+        (BurstRefused(UsageError("port 80 is in use")), 2),
+    ],
+    ids=["missed", "lost", "interrupted", "no room", "in use"],
+)
+def test_how_a_burst_ended_is_the_exit_code(
+    ended: Outcome, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With its report, or, where nothing was opened, with the error alone."""
+    monkeypatch.setattr("wstune.actions.verify.run", lambda *_: ended)
+    assert run(["verify", "host", "-n", "500", "-q"]) == code
+    told = capsys.readouterr()
+    assert bool(told.out) == (not isinstance(ended, BurstRefused))
+    assert bool(told.err) == isinstance(ended, BurstRefused)
+
+
+@pytest.mark.parametrize(
+    ("ended", "code", "told"),
+    [
+        (BurstFinished(SAMPLES["verify-confirmed"]), 5, ["0007 is not whole"]),
+        (BurstInterrupted(SAMPLES["verify-interrupted"], 15), 5, []),
+        (BurstRefused(InconclusiveError("no room")), 5, ["0007 is not whole"]),
+    ],
+    ids=["finished", "interrupted", "refused"],
+)
+def test_what_could_not_be_taken_back_is_the_exit_code(
+    ended: Outcome, code: int, told: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever became of the burst after it; the report of an interrupted one says it itself."""
+    both = Around(SAMPLES["verify-missed"], ended, "0007", False, RollbackError("0007 is not whole", "look"))
+    monkeypatch.setattr("wstune.actions.around.around", lambda *_, **__: both)
+    arguments = ["verify", "host", "-n", "500", "-q", "--around", "high-conn", "--rollback", "--yes"]
+    assert run(arguments) == code
+    assert [line for line in told if line not in capsys.readouterr().err] == []
 
 
 @pytest.mark.parametrize(

@@ -13,15 +13,24 @@ from hypothesis import strategies as st
 
 from tests.conftest import TESTS
 from wstune.readiness import diagnosis
-from wstune.readiness.diagnosis import Evidence, diagnose
+from wstune.readiness.diagnosis import diagnose
+from wstune.readiness.evidence import Evidence
 from wstune.readiness.walls import CAUSES, COUNTED, KINDS, LIMITS, PLATEAUS, WALLS
+from wstune.verification import Canary, Fanout, OpenPhase
 
 CASES = sorted((TESTS / "cases/diagnosis").glob("*.toml"))
 
 
 def _evidence(table: dict[str, Any]) -> Evidence:
     table["errors"] = {(by, phase, errno): count for by, phase, errno, count in table.get("errors", [])}
-    return Evidence(**table)
+    rate = table.pop("rate", 0.0)
+    expected, delivered = table.pop("fanout_expected", 0), table.pop("fanout_delivered", 0)
+    attempts, failed = table.pop("canary_attempts", 0), table.pop("canary_failed", 0)
+    evidence = Evidence(**table)
+    evidence.open = OpenPhase(1.0, rate, 0, None, None)
+    evidence.fanout = Fanout(1, expected, delivered, 0.0, 0.0) if expected else None
+    evidence.canary = Canary(attempts, failed, None) if attempts else None
+    return evidence
 
 
 @pytest.mark.parametrize("path", CASES, ids=[path.stem for path in CASES])
@@ -83,7 +92,7 @@ _errors = st.dictionaries(
         nofile_each=st.integers(0, 20_000),
         single_process_limit=st.integers(0, 20_000),
         stopped_by=st.sampled_from(("", *KINDS)),
-        interrupted=st.booleans(),
+        interrupted=st.sampled_from((0, 2, 15)),
         workers_lost=st.dictionaries(st.sampled_from(("server", "generator")), st.integers(1, 4)),
         cpus=st.integers(1, 64),
         server_cpu=st.none() | st.floats(0, 1),

@@ -14,13 +14,23 @@ from unittest.mock import patch
 
 from tests.fuzz import mutate
 from tests.fuzz.trial import Outcome, call
+from wstune.burst.answers import Probe
 from wstune.burst.cluster import Worker
+from wstune.burst.engine import events, wire
+from wstune.burst.engine.records import read
 from wstune.report.formats import ReportFormat
 
 SEED = json.loads((Path(__file__).parent / "seeds/machine.json").read_text())
-"""What two machines said in a real burst: `probe`, `check`, `clock`, and one event of each kind."""
+"""What two machines said in a real burst (`verify host --cluster local:2 --rate 20 --talkers 4 --close graceful`):
+`probe`, `check`, `clock`, and one event of each kind."""
 
 Said = dict[str, Any]
+BEFORE = {
+    events.ReadyEvent: (events.StartedEvent, events.MeasuredEvent),
+    events.OpenEvent: (events.AliveEvent, events.ProgressEvent, events.MeasuredEvent),
+    events.CloseEvent: (events.AliveEvent, events.StatusEvent, events.CountersEvent),
+}
+"""What a machine says before an event."""
 URL = ("verify", "ws://192.0.2.7:9/", "--hosts", "gen1,gen2", "-n", "40", "--hold", "0s", "--yes", "-q")
 
 
@@ -62,7 +72,8 @@ class Machines:
     def __init__(self, said: list[Said]) -> None:
         self.said = {f"tls://192.0.2.{number}:1": one for number, one in enumerate(said, 7)}
         self.workers = [
-            Worker(f"gen{number}", address, one["probe"]) for number, (address, one) in enumerate(self.said.items(), 1)
+            Worker(f"gen{number}", address, read(Probe, one["probe"]))
+            for number, (address, one) in enumerate(self.said.items(), 1)
         ]
         self.scheduler = "tls://192.0.2.7:2"
         self.take: Callable[[Any], None] = lambda _: None
@@ -74,24 +85,23 @@ class Machines:
         self.take = take
 
     def start(self, address: str, _: object, run: str, *__: object) -> SimpleNamespace:
-        for name in ("started", "ready"):
-            self._say(address, run, name)
+        self._say(address, run, events.ReadyEvent)
         return SimpleNamespace(status="pending", address=address)
 
-    def tell(self, address: str, _: object, run: str, command: dict[str, Any]) -> None:
-        self._say(address, run, "progress")
-        self._say(address, run, command["do"])
+    def tell(self, address: str, _: object, run: str, line: bytes) -> None:
+        self._say(address, run, wire.read_command(line).answer)
 
     def cancel(self, _: object) -> None:
         """It is not asked any more."""
 
-    def _say(self, address: str, run: str, name: str) -> None:
-        if text := self.said[address]["messages"].get(name):
-            self.take({"run": run, "text": text})
+    def _say(self, address: str, run: str, kind: type[Any]) -> None:
+        for each in (*BEFORE.get(kind, ()), kind):
+            if text := self.said[address]["messages"].get(each.__name__):
+                self.take({"run": run, "text": text})
 
 
 def _honest() -> Said:
-    texts = {name: json.dumps(event) for name, event in SEED["messages"].items()}
+    texts = {name: json.dumps(event).encode() for name, event in SEED["messages"].items()}
     return {**copy.deepcopy(SEED), "messages": texts}
 
 
@@ -99,11 +109,12 @@ def _said(rng: Random) -> Said:
     """What a machine says of which one or two things are not as they should be."""
     said = _honest()
     for _ in range(rng.choice((1, 1, 2))):
-        name = rng.choice((*said["messages"], "open", "close", "close", "check"))
+        name = rng.choice((*said["messages"], "OpenEvent", "CloseEvent", "CloseEvent", "check"))
         if name == "check":  # of pickles, which hold Python's own values
             said["check"] = mutate.plain(mutate.structure(rng, SEED["check"]))
         elif rng.random() < 0.85:
-            said["messages"][name] = mutate.to_json(mutate.structure(rng, SEED["messages"][name]))
+            text = mutate.to_json(mutate.structure(rng, SEED["messages"][name]))
+            said["messages"][name] = text if rng.random() < 0.2 else mutate.encoded(rng, text)
         else:
-            said["messages"][name] = mutate.text(rng, said["messages"][name])
+            said["messages"][name] = mutate.data(rng, said["messages"][name])
     return said

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import threading
 from collections.abc import Iterator
@@ -14,18 +13,15 @@ from unittest.mock import patch
 
 from tests.fuzz import mutate
 from tests.fuzz.trial import Outcome, call
-from wstune.burst.process import Event
+from wstune.burst.engine import events, wire
 
-ANSWERS: dict[str, Event] = {
-    "open": {"open": 5, "failed": 0, "lost": 0, "pending": 0, "ended": 0, "seconds": 0.01, "pids": []},
-    "ping": {"pings": 5, "pongs": 5},
-    "status": {"open": 5, "failed": 0, "lost": 0, "pending": 0, "ended": 0},
-    "close": {
-        "words": {}, "wanted": 5, "closed": 5, "graceful": 5, "lost": [], "stopped_by": "", "stopped_why": "",
-        "server": {"alive": 0, "accept_errors": 0, "errno": 0},
-    },
-    "end": {},
-}  # fmt: skip
+ANSWERS: dict[Any, Any] = {
+    events.OpenEvent: events.OpenEvent(0.01, events.Standing(5)),
+    events.PingEvent: events.PingEvent(5, 5),
+    events.StatusEvent: events.StatusEvent(0.01, events.Standing(5)),
+    events.CloseEvent: events.CloseEvent(events.Counts(), 5, 5, 5),
+    events.EndEvent: events.EndEvent(),
+}
 SEED = json.loads((Path(__file__).parent / "seeds/stats.json").read_text())
 """What `wstune serve` answered, with five clients."""
 
@@ -36,11 +32,11 @@ class _Burst:
     def __init__(self, *_: object) -> None:
         """Nothing is started."""
 
-    def do(self, verb: str, *_: object, **__: Any) -> Event:
-        return {"event": verb, **copy.deepcopy(ANSWERS[verb])}
+    def do(self, command: wire.Request[Any]) -> Any:
+        return ANSWERS[command.answer]
 
-    def wait_for(self, name: str, *_: object) -> Event:
-        return {"event": name, "port": 1, "server_pids": []}
+    def ready(self, seconds: float) -> events.ReadyEvent:
+        return events.ReadyEvent(1)
 
     def watch(self, seconds: float) -> None:
         """No time passes."""

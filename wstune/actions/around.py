@@ -5,13 +5,15 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import assert_never
 
 from wstune import signals
 from wstune.actions.apply import ApplyOptions, Prepared, carry_out, prepare
 from wstune.actions.apply_possible import require_possible
 from wstune.actions.rollback import run_rollback
-from wstune.actions.verify import Progress, VerifyOptions, run
-from wstune.actions.verify_outcome import BurstInterrupted
+from wstune.actions.verify import run
+from wstune.actions.verify_options import Progress, VerifyOptions
+from wstune.actions.verify_outcome import BurstFinished, BurstInterrupted, BurstLost, BurstRefused, Outcome
 from wstune.errors import ApplyError, RollbackError
 from wstune.host.host import Host
 from wstune.tuning.journal import DEFAULT_STATE
@@ -20,13 +22,15 @@ from wstune.verification import VerifyReport
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """Both reports, the transaction in between (empty when there was nothing to change), and whether it was undone.
+    """The burst before, the outcome of that after it, the transaction in between (empty when there was nothing to
+    change), and whether it was undone.
 
-    `failed`: why it was not, where it should have been.
+    `before` is None where the burst before did not come to its end: then its outcome is `after`, and nothing was
+    applied. `failed`: why it was not undone, where it should have been.
     """
 
-    before: VerifyReport
-    after: VerifyReport
+    before: VerifyReport | None
+    after: Outcome
     txn: str
     rolled_back: bool
     failed: RollbackError | None = None
@@ -44,8 +48,8 @@ def around(
     """Verify, apply, verify, and take back if asked, whatever ends the second burst.
 
     `agree` shows the plan and raises when it is not to be carried out; it is asked before the first burst. Raises what
-    apply, rollback and verify raise; BurstInterrupted says in its report what became of the profile, every other error
-    of the second burst in a note.
+    apply and rollback raise; what ended the second burst early says what became of the profile: in the report, or, of
+    an error, in a note.
     """
     host = Host()
     prepared = prepare(applying, host)
@@ -53,28 +57,36 @@ def around(
         require_possible(prepared, applying)
         agree(prepared)
     with signals.held():  # but for the bursts, which let them in
-        try:
-            before = run(options, on_progress, host)
-        except BurstInterrupted as cut:
-            cut.say(f"interrupted in the burst before it, so {applying.profile} was not applied")
-            raise
+        match first := run(options, on_progress, host):
+            case BurstFinished(before) | BurstLost(before):
+                pass
+            case BurstInterrupted():
+                said = f"interrupted in the burst before it, so {applying.profile} was not applied"
+                return Around(None, first.saying(said), "", False)
+            case BurstRefused():
+                return Around(None, first, "", False)
+            case _:
+                assert_never(first)
         txn = "" if prepared.plan.empty else _apply(prepared, applying, host, argv)
-        back = roll_back and bool(txn)
+        back, failed = roll_back and bool(txn), None
         try:
             after = run(options, on_progress, host)
-        except BaseException as ended:  # a defect, too
+        except BaseException as ended:  # a defect
             failed = _take_back(host, txn, applying) if back else None
-            words = _became(applying, txn, back, failed)
-            if isinstance(ended, BurstInterrupted):
-                ended.say(f"interrupted in the burst after it; {words}")
-                ended.earlier = label(txn, rolled_back=back and failed is None), before
-                ended.code = failed.exit_code if failed else ended.code
-                raise
             if failed is not None:
                 raise failed from ended
-            ended.add_note(words)
+            ended.add_note(_became(applying, txn, back, failed))
             raise
         failed = _take_back(host, txn, applying) if back else None
+    match after:
+        case BurstFinished() | BurstLost():
+            pass
+        case BurstInterrupted():
+            after = after.saying(f"interrupted in the burst after it; {_became(applying, txn, back, failed)}")
+        case BurstRefused(error):
+            error.add_note(_became(applying, txn, back, failed))
+        case _:
+            assert_never(after)
     return Around(before, after, txn, back and failed is None, failed)
 
 

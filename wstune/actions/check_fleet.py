@@ -76,11 +76,11 @@ async def _row(host: str, arguments: tuple[str, ...], python: str) -> FleetRow:
     except WstuneError as error:
         return FleetRow(host, None, str(error), error.tip)
     try:
-        if about["wstune"] is None:
+        if about.wstune is None:
             why = f"{host} has no wstune, or not for {machine.python}"
             return FleetRow(host, None, why, f"on {host}: pip install wstune=={__version__}")
-        if about["wstune"] != __version__:
-            why = f"{host} has wstune {about['wstune']}, here is {__version__}"
+        if about.wstune != __version__:
+            why = f"{host} has wstune {about.wstune}, here is {__version__}"
             return FleetRow(host, None, why, f"on {host}: pip install wstune=={__version__}")
         return await _asked(host, machine, arguments)
     finally:

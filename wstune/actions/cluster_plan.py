@@ -3,37 +3,42 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from wstune.actions import verify_scenario
+from wstune.actions.verify_options import VerifyOptions
 from wstune.burst import agent, pacing, shares
 from wstune.burst import answers as shape
 from wstune.burst.conversation import said_by
+from wstune.burst.engine.plan import Plan
+from wstune.burst.engine.records import Json, WireError, read
 from wstune.burst.fleet import Member
 from wstune.burst.ports import loopback_sources, sources_needed
-from wstune.burst.shares import Limit, Offer
+from wstune.burst.shares import Limit, MachineRoom
 from wstune.errors import InconclusiveError, UsageError
 
 if TYPE_CHECKING:
-    from wstune.actions.verify import VerifyOptions
     from wstune.burst.cluster import Cluster, Worker
 
 _CLOCK_TRIES = 5
 _CLOCK_SECONDS = 1.0
 """A wall clock that differs by more is told of: certificates and logs go by it."""
 _USABLE_PORTS = 28_232
+_MAX_CPUS = 65_536
+"""Believed of a machine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Generator:
-    """A machine that was checked: `room` as burst.agent.check gives it; what binds it; `ahead` of the head's
+    """A machine that was checked: its room; what binds it; `ahead` of the head's
     CLOCK_MONOTONIC by so many seconds, known to within `unsure`, and of its wall clock by `clock`."""
 
     worker: Worker
-    room: dict[str, Any]
+    room: MachineRoom
     budget: Limit
     ahead: float
     unsure: float
@@ -45,7 +50,7 @@ class Generator:
 def server_of(workers: list[Worker], name: str) -> Worker:
     """The worker that `--serve-on` names: by its name, its host's, or its address. Raises UsageError."""
     for worker in workers:
-        if name in (worker.name, worker.found["hostname"], urlsplit(worker.address).hostname, worker.address):
+        if name in (worker.name, worker.found.hostname, urlsplit(worker.address).hostname, worker.address):
             return worker
     raise UsageError(
         f"--serve-on {name}: there is no such machine in the cluster", f"there are {_listed(w.name for w in workers)}"
@@ -60,41 +65,34 @@ def checked(cluster: Cluster, workers: list[Worker], options: VerifyOptions, *, 
     sources, tls = verify_scenario.sources(options), options.target.security is not None
     asked = (sources, options.target.loopback, False, tls)
     answers = cluster.ask({each.address: asked for each in workers}, agent.check)
-    rooms: dict[str, dict[str, Any]] = {}
+    rooms: dict[str, MachineRoom] = {}
     for worker in workers:
         answer = room_of(worker, answers[worker.address])
-        if sources and not answer["sources"]:
+        if sources and not answer.sources:
             whose = "--source" if options.sources else f"the sources of {options.scenario and options.scenario.where}"
             raise UsageError(f"{whose}: none of these addresses is of {worker.name}", "name some of each machine")
-        place = (answer["boot_id"], answer["netns"])
-        if local or all(place != (room["boot_id"], room["netns"]) for room in rooms.values()):
+        place = (answer.boot_id, answer.netns)
+        if local or all(place != (room.boot_id, room.netns) for room in rooms.values()):
             rooms[worker.address] = answer
     chosen = [worker for worker in workers if worker.address in rooms]
-    offers = [
-        Offer(each.name, tuple(Limit(*limit) for limit in room["limits"]), room["boot_id"], room["netns"])
-        for each in chosen
-        for room in [rooms[each.address]]
-    ]
+    found = [rooms[each.address] for each in chosen]
     clocks = _clocks(cluster, chosen)
-    boots = [rooms[each.address]["boot_id"] for each in chosen]
+    boots = [room.boot_id for room in found]
     return [
-        Generator(
-            worker,
-            rooms[worker.address],
-            budget,
-            *clocks[worker.address],
-            boots.count(rooms[worker.address]["boot_id"]),
-        )
-        for worker, budget in zip(chosen, shares.budgets(offers), strict=True)
+        Generator(worker, room, budget, *clocks[worker.address], boots.count(room.boot_id))
+        for worker, room, budget in zip(chosen, found, shares.budgets(found), strict=True)
     ]
 
 
-def room_of(worker: Worker, answer: Any) -> dict[str, Any]:
-    """What a machine said about its room, as burst.agent.check gives it. Raises InconclusiveError with its name."""
+def room_of(worker: Worker, answer: Json | Exception) -> MachineRoom:
+    """What a machine said about its room. Raises InconclusiveError with its name."""
     if isinstance(answer, Exception):
         raise InconclusiveError(f"{worker.name} cannot be checked: {answer!r}")
     with said_by(worker.name):
-        return shape.record(shape.cleaned(answer), shape.ROOM)
+        room = read(MachineRoom, shape.cleaned(answer))
+        if not 1 <= room.cpus <= _MAX_CPUS:
+            raise WireError(f"cpus is {room.cpus} instead of 1 to {_MAX_CPUS:,} processors")
+        return room
 
 
 def _clocks(cluster: Cluster, workers: list[Worker]) -> dict[str, tuple[float, float, float]]:
@@ -149,50 +147,43 @@ def allotted(machines: list[Generator], wanted: int, options: VerifyOptions) -> 
     return found, remarks
 
 
-def members(machines: list[Generator], own: list[int], base: dict[str, Any], options: VerifyOptions) -> list[Member]:
+def members(machines: list[Generator], own: list[int], base: Plan, options: VerifyOptions) -> list[Member]:
     """What each machine's coordinator is told: its part of `base`, a coordinator's plan for the whole."""
-    phases = shares.phases_of(base["phases"], own) if base["phases"] else [[] for _ in own]
+    phases = shares.phases_of(base.phases, own) if base.phases else [() for _ in own]
+    authority = Path(base.tls.ca).read_text() if base.tls and base.tls.ca else ""  # a file of ours: its text goes along
     epoch = time.time_ns() - time.monotonic_ns()  # of the time that all share: above any machine's CLOCK_MONOTONIC
     found, skip, first_number = [], 0, 0
     for number, (machine, share) in enumerate(zip(machines, own, strict=True)):
         if not share:
             continue
         room = machine.room
-        cpus = max(1, room["cpus"] // machine.neighbours)
+        cpus = max(1, room.cpus // machine.neighbours)
         try:
-            processes = pacing.generators_needed(share, room["nofile"], cpus)
+            processes = pacing.generators_needed(share, room.nofile, cpus)
         except ValueError as error:
             raise InconclusiveError(f"no burst fits {machine.worker.name}: {error}", "raise nofile there") from None
-        sources = list(room["sources"])
+        sources = room.sources
         if options.target.loopback and not sources:
             many = max(processes, sources_needed(share, _USABLE_PORTS))
-            sources, skip = loopback_sources(many, skip), skip + many
+            sources, skip = tuple(loopback_sources(many, skip)), skip + many
         openers, window = pacing.at_once(processes, cpus)
-        plan = {
-            **base,
-            "server": None,
-            "shares": pacing.shares([tuple(phase) for phase in phases[number]], processes)
-            if phases[number]
-            else pacing.split(share, processes),
-            "phases": phases[number],
-            "sources": sources,
-            "openers": openers,
-            **({} if phases[number] else {"window": window}),
-            "seed": base["seed"] + number,
-            "first_number": first_number,
-            "clock_ns": max(0, epoch - int(machine.ahead * 1e9)),
-            "force": options.force,
-            "tls": _with_authority(base["tls"]),
-        }
-        first_number += max(plan["shares"]) * processes  # numbers of a machine with unequal shares have gaps
-        found.append(Member(machine.worker.name, machine.worker.address, share, plan, machine.ahead))
+        paced = phases[number]
+        plan = base._replace(
+            server=None,
+            shares=tuple(pacing.shares(paced, processes) if paced else pacing.split(share, processes)),
+            phases=paced,
+            sources=sources,
+            openers=openers,
+            window=base.window if paced else window,
+            seed=base.seed + number,
+            first_number=first_number,
+            clock_ns=max(0, epoch - int(machine.ahead * 1e9)),
+        )
+        first_number += max(plan.shares) * processes  # numbers of a machine with unequal shares have gaps
+        worker = machine.worker
+        found.append(Member(worker.name, worker.address, share, plan, options.force, authority, ahead=machine.ahead))
     return found
 
 
-def _with_authority(tls: dict[str, Any] | None) -> dict[str, Any] | None:
-    """A file of authorities is here, not there: its text goes along."""
-    return {**tls, "text": Path(tls["ca"]).read_text()} if tls and tls.get("ca") else tls
-
-
-def _listed(names: Any) -> str:
+def _listed(names: Iterable[str]) -> str:
     return ", ".join(names)

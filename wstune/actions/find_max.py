@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import assert_never
 
 from wstune import signals
-from wstune.actions.verify import Progress, VerifyOptions, run
-from wstune.actions.verify_outcome import BurstInterrupted
+from wstune.actions.verify import run
+from wstune.actions.verify_options import Progress, VerifyOptions
+from wstune.actions.verify_outcome import BurstFinished, BurstInterrupted, BurstLost, BurstRefused, Outcome
 from wstune.actions.verify_plan import room_of
 from wstune.burst import budget
 from wstune.burst.search import Objective, Step, broken, next_try
@@ -18,11 +20,10 @@ from wstune.verification import VerifyReport
 
 def find_max(
     options: VerifyOptions, objective: Objective, on_progress: Callable[[Progress], None], host: Host | None = None
-) -> VerifyReport:
+) -> Outcome:
     """The report of the largest burst that held, with the steps and what stopped the next one in its sentences.
 
-    Raises InconclusiveError if not even the smallest held, BurstInterrupted with what was found until then, and what
-    `run` raises.
+    BurstRefused if not even the smallest held; BurstInterrupted with what was found until then.
     """
     host = host or Host()
     room = room_of(host)
@@ -36,10 +37,15 @@ def find_max(
     stopped: VerifyReport | None = None
     with signals.held():  # but for the bursts, which let them in
         while (connections := next_try(steps, most)) is not None:
-            try:
-                report = run(replace(options, connections=connections), on_progress, host)
-            except BurstInterrupted as cut:
-                raise BurstInterrupted(_so_far(cut.report, steps, best), cut.number) from None
+            match outcome := run(replace(options, connections=connections), on_progress, host):
+                case BurstInterrupted(cut, number):
+                    return BurstInterrupted(_so_far(cut, steps, best), number)
+                case BurstRefused():
+                    return outcome
+                case BurstFinished(report) | BurstLost(report):
+                    pass
+                case _:
+                    assert_never(outcome)
             step = Step(connections, _broken(objective, report))
             steps.append(step)
             if not step.broke:
@@ -48,12 +54,15 @@ def find_max(
                 stopped = report
     if best is None:
         why = steps[-1].broke if steps else "the budget has room for none"
-        raise InconclusiveError(f"not even {steps[-1].connections if steps else 1:,} connections held: {why}")
-    return replace(
-        best,
-        wall=stopped.wall if stopped else best.wall,
-        errors=stopped.errors if stopped else best.errors,
-        sentences=(*_tried(steps), *best.sentences[:-1], _highest(steps, best, stopped, most)),
+        least = steps[-1].connections if steps else 1
+        return BurstRefused(InconclusiveError(f"not even {least:,} connections held: {why}"))
+    return BurstFinished(
+        replace(
+            best,
+            wall=stopped.wall if stopped else best.wall,
+            errors=stopped.errors if stopped else best.errors,
+            sentences=(*_tried(steps), *best.sentences[:-1], _highest(steps, best, stopped, most)),
+        )
     )
 
 

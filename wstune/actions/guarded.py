@@ -6,14 +6,14 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from wstune import signals
-from wstune.actions.verify_report import Shown
 from wstune.printable import printable
+from wstune.readiness.evidence import Evidence
 
 Result = TypeVar("Result")
 _LONGEST = 300
 
 
-def attempt(shown: Shown, what: str, step: Callable[[], Result], otherwise: Result) -> Result:
+def attempt(evidence: Evidence, what: str, step: Callable[[], Result], otherwise: Result) -> Result:
     """The step's result; when it fails, `otherwise`, and the remark `WHAT: REASON`. Ctrl-C ends this step alone.
 
     It catches whatever there is, a defect of ours too: what the burst showed is worth more than how this was to end.
@@ -21,10 +21,10 @@ def attempt(shown: Shown, what: str, step: Callable[[], Result], otherwise: Resu
     try:
         return step()
     except KeyboardInterrupt as error:
-        shown.interrupted = shown.interrupted or signals.number_of(error)
-        shown.remarks.append(f"{what}: interrupted")
+        evidence.interrupted = evidence.interrupted or signals.number_of(error)
+        evidence.remarks.append(f"{what}: interrupted")
     except Exception as error:
-        shown.remarks.append(f"{what}: {reason(error)}")
+        evidence.remarks.append(f"{what}: {reason(error)}")
     return otherwise
 
 

@@ -8,11 +8,12 @@ from dataclasses import replace
 from wstune.actions.server_figures import Answer, NotKnown, ServerFigures
 from wstune.actions.stats_conversation import ask_all
 from wstune.actions.stats_sources import NO_STATS, StatsOptions, asked, ports
-from wstune.actions.verify_report import Shown
+from wstune.actions.verify_state import Run
 from wstune.actions.verify_target import Target
 from wstune.burst import shares
 from wstune.host import kernel_counters
 from wstune.host.files import Root
+from wstune.readiness.evidence import NO_MEMORY
 
 Pair = tuple[Answer, Answer]
 _NAMES = ("accept_errors", "handshakes_failed", "messages", "opened")
@@ -67,13 +68,13 @@ def pairs(at_ports: Sequence[int], before: Sequence[Answer], after: Sequence[Ans
 
 
 def add(
-    shown: Shown,
+    run: Run,
     before: Sequence[Answer],
     after: Sequence[Answer],
     stats: StatsOptions = NO_STATS,
 ) -> None:
-    """Put what the servers say about themselves into what was shown, or say that it is not known, and why."""
-    target = shown.target
+    """Put what the servers say about themselves into the evidence, or say that it is not known, and why."""
+    target, evidence = run.options.target, run.evidence
     if target.ours:
         return
     at_ports = ports(target, stats)
@@ -81,13 +82,13 @@ def add(
     told = [growth(*pair) for pair in both if all(isinstance(answer, ServerFigures) for answer in pair)]
     kernels = [kernel for pair in both if (kernel := kernel_growth(*pair)) is not None]
     if kernels:  # ours last: of one and the same namespace it is ours that count
-        ours = shown.counted or [(*kernel_counters.whose(Root()), shown.counters)]
-        shown.counters = shares.merged_counters([*kernels, *ours])
+        ours = run.counted or [(*kernel_counters.whose(Root()), evidence.counters)]
+        evidence.counters = shares.merged_counters([*kernels, *ours])
     for name in sorted({name for own in told for name in own}):
-        shown.counters[name] = sum(own.get(name, 0) for own in told)
-    if shown.server_figures:
-        _add_memory(shown, pairs(at_ports, before, shown.server_figures))
-    shown.remarks += _said(target, both, len(told), len(kernels), apart=bool(shown.counted))
+        evidence.counters[name] = sum(own.get(name, 0) for own in told)
+    if run.figures:
+        _add_memory(run, pairs(at_ports, before, run.figures))
+    evidence.remarks += _said(target, both, len(told), len(kernels), apart=bool(run.counted))
 
 
 def _said(target: Target, both: list[Pair], told: int, kernels: int, *, apart: bool) -> list[str]:
@@ -110,10 +111,10 @@ def _said(target: Target, both: list[Pair], told: int, kernels: int, *, apart: b
     return said
 
 
-def _add_memory(shown: Shown, both: list[Pair]) -> None:
+def _add_memory(run: Run, both: list[Pair]) -> None:
     """Bytes for each connection at the servers, where every one of them tells."""
     grown = [memory_growth(first, last) for first, last in both]
-    opened = shown.opened.get("open", 0)
-    if grown and opened and shown.memory is not None and None not in grown:
+    opened, known = run.opened.standing.open if run.opened else 0, run.evidence.memory
+    if grown and opened and known != NO_MEMORY and None not in grown:
         total = sum(more for more in grown if more is not None)
-        shown.memory = replace(shown.memory, server_user_bytes=total / opened)
+        run.evidence.memory = replace(known, server_user_bytes=total / opened)

@@ -78,7 +78,7 @@ def ports(target: Target, stats: StatsOptions) -> list[int]:
     """The port of each server that is asked, in the same order; 0: it is not known which that is."""
     reached = _reached(target)
     if not stats.sources:
-        return [int(place.server[1]) for place in reached]
+        return [place.server.port for place in reached]
     return [*(source.port for source in stats.sources), *[0] * (len(reached) - len(stats.sources))]
 
 
@@ -96,7 +96,7 @@ def _beside(place: Place, target: Target) -> list[Source]:
     address = address_of(place.server)
     if not is_here(address):
         return []
-    found = listeners_beside(address, int(place.server[1]))
+    found = listeners_beside(address, place.server.port)
     near_first = sorted(found, key=lambda each: not ip_address(each.address).is_loopback)
     return [_source(each.address, each.port, place, target) for each in near_first[:_MOST_LISTENERS]]
 
@@ -112,7 +112,7 @@ def _source(bound: str, port: int, place: Place, target: Target) -> Source:
 
 def _itself(place: Place, target: Target) -> Source:
     security = target.security
-    address, port = address_of(place.server), int(place.server[1])
+    address, port = address_of(place.server), place.server.port
     if security is None:
         return Source(address, port, place.host)
     return Source(address, port, place.host, name=place.name, security=security)

@@ -8,62 +8,68 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from wstune import signals
 from wstune.actions import cluster_plan, cluster_report, server_stats, verify_scenario
 from wstune.actions.cluster_plan import Generator
 from wstune.actions.guarded import attempt, reason
-from wstune.actions.verify import Driver, Progress, Run, VerifyOptions, add_figures, drive
+from wstune.actions.verify import add_figures, drive
+from wstune.actions.verify_evidence import outcome
 from wstune.actions.verify_measure import baseline
-from wstune.actions.verify_outcome import interruptible, outcome
+from wstune.actions.verify_options import Progress, VerifyOptions
+from wstune.actions.verify_outcome import BurstRefused, Outcome, interruptible
 from wstune.actions.verify_plan import BACKLOG, coordinator_plan, default_connections, plan, room_of
-from wstune.actions.verify_report import Shown
+from wstune.actions.verify_state import Run, evidence_of
 from wstune.burst import agent, budget, pacing
 from wstune.burst.cluster import Cluster, Worker, connect, run_id
 from wstune.burst.cluster_entry import Where
+from wstune.burst.engine import events, wire
+from wstune.burst.engine.plan import Plan, ServerPlan
 from wstune.burst.fleet import Fleet, Member
-from wstune.burst.process import Burst, Event
-from wstune.burst.shares import Limit, Offer, budgets
-from wstune.errors import InconclusiveError, UsageError
+from wstune.burst.process import Burst
+from wstune.burst.shares import MachineRoom, MachineStanding, budgets
+from wstune.errors import InconclusiveError, UsageError, WstuneError
+from wstune.host import processes
 from wstune.host.host import Host
-from wstune.verification import VerifyReport
 
+Reply = TypeVar("Reply", bound=wire.Mergeable)
 _SETTLE_SECONDS = 0.3
 
 
 @dataclass(frozen=True, slots=True)
 class _Crew:
-    """Who does what: the server (a worker, or None: here or elsewhere) and the load machines with their shares."""
+    """Who does what: the server (a worker and its room, or None: here or elsewhere), the load machines and their
+    shares."""
 
     generators: list[Generator]
     own: list[int]
     server: Worker | None
-    room: dict[str, Any]
+    room: MachineRoom | None
     remarks: list[str]
 
 
 def run(
     options: VerifyOptions, where: Where, on_progress: Callable[[Progress], None], host: Host | None = None
-) -> VerifyReport:
-    """Open, hold, use and close from all machines; say what that showed.
-
-    Raises UsageError, InconclusiveError: a machine that cannot be had, or has no room, by name; BurstInterrupted.
-    """
-    _require(options, where)
+) -> Outcome:
+    """Open, hold, use and close from all machines; say what that showed. A machine that cannot be had, or has no room,
+    is a BurstRefused that names it."""
     began = time.monotonic()
-    shown: Shown | None = None
+    state: Run | None = None
     try:
+        _require(options, where)
         with connect(where, options.time_limit) as cluster:
-            shown = _burst(cluster, options, where, on_progress, host or Host(), began)
+            state = _burst(cluster, options, where, on_progress, host or Host(), began)
     except (Exception, KeyboardInterrupt) as error:
-        if shown is None:
+        if state is None and isinstance(error, WstuneError):
+            return BurstRefused(error)
+        if state is None:
             raise
         if isinstance(error, KeyboardInterrupt):
-            shown.interrupted = shown.interrupted or signals.number_of(error)
-        shown.remarks.append(f"the cluster could not be closed: {reason(error)}")
-    return outcome(shown)
+            state.evidence.interrupted = state.evidence.interrupted or signals.number_of(error)
+        state.evidence.remarks.append(f"the cluster could not be closed: {reason(error)}")
+    return outcome(state)
 
 
 def _burst(
@@ -73,35 +79,33 @@ def _burst(
     on_progress: Callable[[Progress], None],
     host: Host,
     began: float,
-) -> Shown:
+) -> Run:
     """The burst, to its end; `began`, by CLOCK_MONOTONIC, is what its time limit counts from."""
     crew, planned, room = _crew(cluster, options, where, host)
     aimed = _aimed(cluster, crew, options, where)
     own = f"{len(crew.generators)} load machines: " + ", ".join(
         f"{each.worker.name} {share:,}" for each, share in zip(crew.generators, crew.own, strict=True)
     )
-    shown = Shown(budget=planned, room=room, target=aimed.target, remarks=[own, *crew.remarks])
-    shown.apart = not where.local
-    shown.closes = aimed.scenario is not None and aimed.scenario.closes
-    shown.scripted = aimed.scenario is not None
+    evidence = evidence_of(aimed, planned, room)
+    evidence.remarks += [own, *crew.remarks]
+    evidence.apart = not where.local
     on_progress(Progress("start", planned.connections, note=own))
     for remark in crew.remarks:
         on_progress(Progress("start", planned.connections, note=remark))
-    state = Run(aimed, shown, on_progress, host, began=began)
-    state.baseline = baseline(host)
-    base = {**coordinator_plan(state), "seconds": state.left()}
-    base["others_share"] = 0.0  # several coordinators may share a machine: each is another program to the others
+    state = Run(aimed, planned, room, evidence, on_progress, host, baseline(host), began=began)
+    # Several coordinators may share a machine: each is another program to the others.
+    base = coordinator_plan(state)._replace(seconds=state.left(), others_share=0.0)
     members = cluster_plan.members(crew.generators, crew.own, base, aimed)
-    shown.budget = replace(planned, generators=sum(len(member.plan["shares"]) for member in members))
-    with interruptible(shown):
+    evidence.generator_processes = sum(len(member.plan.shares) for member in members)
+    with interruptible(evidence):
         figures = server_stats.fetch(aimed.target, aimed.stats)
-        both = _Both(cluster, members, _served(crew, base), base, state.event)
+        both = _Both(cluster, members, _served(crew, base), base, state.progress)
         drive(state, both, lambda _, at: _open(both, at, crew))
         what = "the machines' figures"
-        attempt(shown, what, lambda: cluster_report.complete(shown, both.fleet, crew.generators, host), None)
+        attempt(evidence, what, lambda: cluster_report.complete(state, both.fleet, crew.generators, host), None)
         with signals.heard():
-            add_figures(shown, figures, aimed.stats)
-    return shown
+            add_figures(state, figures, aimed.stats)
+    return state
 
 
 def _require(options: VerifyOptions, where: Where) -> None:
@@ -149,12 +153,12 @@ def _planned(
     server: Worker | None,
     machines: list[Generator],
     total: int,
-) -> tuple[budget.Budget, budget.Room, list[str], dict[str, Any]]:
+) -> tuple[budget.Budget, budget.Room, list[str], MachineRoom | None]:
     """The budget of the whole, by the end that the server is at."""
     if where.local:
         room = room_of(host)
         planned, remarks = plan(options, room)
-        return planned, room, remarks, {}
+        return planned, room, remarks, None
     wanted = options.connections or default_connections(options)
     remarks = []
     if options.connections is None and total < wanted:
@@ -163,16 +167,16 @@ def _planned(
     if options.target.ours and server is None:
         room = room_of(host)
         planned, more = plan(replace(options, connections=wanted), room, server_only=True)
-        return planned, room, [*remarks, *more], {}
+        return planned, room, [*remarks, *more], None
     rooms = [machine.room for machine in machines]
-    found: dict[str, Any] = {}
+    found: MachineRoom | None = None
     if server is not None:
         answer = cluster.ask({server.address: ((), False, True)}, agent.check)[server.address]
         found = cluster_plan.room_of(server, answer)
         _require_room(server, found, wanted, options)
         rooms = [found]
-    nofile = min(room["nofile"] for room in rooms)
-    cpus = max(room["cpus"] for room in rooms)
+    nofile = min(room.nofile for room in rooms)
+    cpus = max(room.cpus for room in rooms)
     room = budget.Room(cpus=cpus, nofile=nofile)
     try:
         tls = options.target.security is not None
@@ -182,9 +186,8 @@ def _planned(
     return planned, room, remarks, found
 
 
-def _require_room(server: Worker, found: dict[str, Any], wanted: int, options: VerifyOptions) -> None:
-    offer = Offer(server.name, tuple(Limit(*limit) for limit in found["limits"]))
-    binds = budgets([offer])[0]
+def _require_room(server: Worker, found: MachineRoom, wanted: int, options: VerifyOptions) -> None:
+    binds = budgets([found])[0]
     if binds.connections < wanted and not options.force:
         raise InconclusiveError(
             f"{wanted:,} connections do not fit: {binds.name} of the server's machine {server.name} has room for "
@@ -215,15 +218,18 @@ def _towards(address: str) -> str:
         return str(trial.getsockname()[0])
 
 
-def _served(crew: _Crew, base: Event) -> Member | None:
+def _served(crew: _Crew, base: Plan) -> Member | None:
     """The coordinator that has the server and no connections, on a machine of the cluster."""
-    if crew.server is None:
+    if crew.server is None or crew.room is None or base.server is None:
         return None
-    told = {**base, "shares": [], "phases": [], "sources": [], "routes": [], "programs": [], "force": False}
-    cpus, nofile = crew.room["cpus"], crew.room["nofile"]
-    processes = max(base["server"]["processes"], pacing.servers_needed(sum(crew.own), nofile, cpus))
-    told["server"] = {"processes": processes, "backlog": BACKLOG}
-    return Member(crew.server.name, crew.server.address, 0, told, server=True)
+    needed = pacing.servers_needed(sum(crew.own), crew.room.nofile, crew.room.cpus)
+    server = ServerPlan(max(base.server.processes, needed), BACKLOG)
+    return Member(crew.server.name, crew.server.address, 0, _without_load(base)._replace(server=server), server=True)
+
+
+def _without_load(plan: Plan) -> Plan:
+    """For a coordinator that has only the server."""
+    return plan._replace(shares=(), phases=(), sources=(), routes=(), programs=())
 
 
 class _Both:
@@ -234,55 +240,45 @@ class _Both:
         cluster: Cluster,
         members: list[Member],
         remote: Member | None,
-        base: Event,
-        on_progress: Callable[[Event], None],
+        base: Plan,
+        on_progress: Callable[[events.ProgressEvent, tuple[MachineStanding, ...]], None],
     ) -> None:
         self.remote = remote
         self.here: Burst | None = None
-        self.ready: Event = {}
         self._base = base
         self.fleet = Fleet(cluster, run_id(), [*members, *([remote] if remote else [])], on_progress)
 
-    def wait_for(self, name: str, seconds: float | None = None) -> Event:
+    def ready(self, seconds: float) -> events.ReadyEvent:
         """Start the server, then all the others, who then know its port."""
-        fleet, port = self.fleet, self._base["target"][1]
+        fleet, ready = self.fleet, events.ReadyEvent(self._base.target.port)
         members = [member for member in fleet.members if not member.server]
-        pids: list[int] = []
         if self.remote is not None:
             fleet.start([self.remote])
-            if self.remote.lost:
+            if self.remote.ready is None or self.remote.lost:
                 raise OSError(0, f"the server's machine {self.remote.name}: {self.remote.lost}")
-            port = self.remote.told["ready"]["port"]
-        elif self._base["server"] is not None:
-            told = {**self._base, "shares": [], "phases": [], "sources": [], "routes": [], "programs": []}
-            self.here = Burst(told, lambda _: None)
-            self.ready = self.here.wait_for("ready", seconds)
-            port, pids = self.ready["port"], self.ready["server_pids"]
+            ready = events.ReadyEvent(self.remote.ready.port)  # its processes are another machine's
+        elif self._base.server is not None:
+            self.here = Burst(_without_load(self._base), lambda _: None)
+            ready = self.here.ready(seconds)
         for member in members:
-            member.plan["target"] = [self._base["target"][0], port]
+            member.plan = member.plan._replace(target=self._base.target._replace(port=ready.port))
         fleet.start(members)
-        return {"event": name, "port": port, "server_pids": pids}
+        return ready
 
-    def do(self, verb: str, **arguments: Any) -> Event:
+    def do(self, command: wire.Request[Reply]) -> Reply:
         """Generators first: what they counted is taken before the server ends its side."""
-        answer = self.fleet.do(verb, **arguments)
-        if verb in ("close", "end"):
-            own = self.server(verb, sample=0, rate=0.0) if verb == "close" else self.server(verb)
-            if verb == "close" and own:
-                answer["server"] = own["server"]
-                answer["lost"] += [lost for lost in own["lost"] if lost[0] == "server"]
-        elif verb == "status":
-            answer["server"] = self.server(verb).get("server", {})
-        return answer
+        answers = [self.fleet.do(command)]
+        if issubclass(command.answer, events.CloseEvent | events.EndEvent | events.StatusEvent):
+            answers += self.server(command)
+        return command.answer.merged(answers)
 
-    def server(self, verb: str, **arguments: Any) -> Event:
-        """Ask the server's coordinator; nothing if the server is not ours, or lost with its machine."""
+    def server(self, command: wire.Request[Reply]) -> list[Reply]:
+        """Ask the server's coordinator; none if the server is not ours, or lost with its machine."""
         if self.here is not None:
-            return self.here.do(verb, **arguments)
+            return [self.here.do(command)]
         if self.remote is not None and self.remote.live:
-            self.fleet.ask(self.remote, verb, **arguments)
-            return self.remote.told.get(verb, {})
-        return {}
+            return [self.fleet.ask(self.remote, command)]
+        return []
 
     def watch(self, seconds: float) -> None:
         self.fleet.watch(seconds)
@@ -295,23 +291,24 @@ class _Both:
                 self.here.end()
 
 
-def _open(both: Driver, state: Run, crew: _Crew) -> None:
-    assert isinstance(both, _Both)  # noqa: S101
-    shown = state.shown
+def _open(both: _Both, state: Run, crew: _Crew) -> None:
+    evidence, servers = state.evidence, state.servers
     state.enter("open", "while")
     if not both.fleet.generators:
-        shown.opened = {"event": "open", "open": 0, "failed": 0, "lost": 0, "seconds": 0.0}
+        state.opened = events.OpenEvent(0.0, events.Standing())
         return
-    measured = cluster_report.Before(state.servers, both.ready)
-    opened = shown.opened = both.do("open")
-    state.event({**opened, "machines": both.fleet.progress()["machines"]})
+    used = processes.cpu_seconds(servers)
+    state.opened = opened = both.do(wire.OpenCommand())
+    state.progress(events.ProgressEvent(opened.seconds, opened.standing), both.fleet.machines())
     time.sleep(_SETTLE_SECONDS)
-    serving = both.server("open") if both.remote is not None else {}
-    attempt(
-        shown,
-        "memory and processors of the machines",
-        lambda: cluster_report.measure(shown, both.fleet, crew.generators, measured, serving),
-        None,
-    )
+    remote = both.remote
+    if remote is not None:
+        both.server(wire.OpenCommand())  # it opens nothing, and is measured then
+
+    def measure() -> None:
+        use = cluster_report.server_use(used, servers, remote.at_open if remote else None)
+        cluster_report.measure(state, both.fleet, crew.generators, use)
+
+    attempt(evidence, "memory and processors of the machines", measure, None)
     ask, stats = state.options.target, state.options.stats
-    shown.server_figures = attempt(shown, "the servers' own figures", lambda: server_stats.fetch(ask, stats), [])
+    state.figures = attempt(evidence, "the servers' own figures", lambda: server_stats.fetch(ask, stats), [])

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
-from wstune.burst.process import Event
+from wstune.burst.engine.events import OpenEvent
 from wstune.host import counters, guard, memory
 from wstune.host.host import Host
+from wstune.readiness.evidence import NO_MEMORY
 from wstune.verification import Memory
-
-if TYPE_CHECKING:
-    from wstune.actions.verify import Run
 
 _SPARE_FILES = 64
 
@@ -36,27 +34,36 @@ def spare_files() -> Iterator[None]:
         yield
 
 
-def baseline(host: Host) -> Event:
-    """What is read before anything is opened."""
-    return {
-        "counters": counters.snapshot(host.root),
-        "available": memory.meminfo(host.root).get("MemAvailable"),
-    }
+class Baseline(NamedTuple):
+    """What is read before anything is opened; the slabs of sockets as late as can be: what ended before is freed by
+    then."""
+
+    counters: dict[str, int]
+    available_bytes: int | None
+    slab_bytes: int | None = None
 
 
-def memory_of(host: Host, state: Run, opened: Event) -> Memory | None:
-    """Bytes per connection, on the way up (freed slabs linger, so the way down would show nothing)."""
-    connections, before = opened["open"], state.baseline
+def baseline(host: Host) -> Baseline:
+    """What is read before anything is opened, but for the slabs."""
+    return Baseline(counters.snapshot(host.root), memory.meminfo(host.root).get("MemAvailable"))
+
+
+def memory_of(host: Host, before: Baseline, opened: OpenEvent, servers: Sequence[int], reserve: int) -> Memory:
+    """Bytes per connection, on the way up (freed slabs linger, so the way down would show nothing).
+
+    `servers`: process ids of the server. `reserve`: bytes that are left to the rest of the host.
+    """
+    connections = opened.standing.open
     if not connections:
-        return None
-    slab = growth(before["slab"], memory.socket_slab_bytes(host.root))
-    fall = growth(memory.meminfo(host.root).get("MemAvailable"), before["available"])
-    server = memory.private_bytes(state.servers) / connections if state.servers else None
-    generator = memory.private_bytes(opened["pids"]) / connections
+        return NO_MEMORY
+    slab = growth(before.slab_bytes, memory.socket_slab_bytes(host.root))
+    fall = growth(memory.meminfo(host.root).get("MemAvailable"), before.available_bytes)
+    server = memory.private_bytes(servers) / connections if servers else None
+    generator = memory.private_bytes(opened.pids) / connections
     projected = None
-    if slab is not None and before["available"] is not None:
+    if slab is not None and before.available_bytes is not None:
         each = slab / connections + generator + (server or 0.0)
-        projected = max(0, int((before["available"] - state.shown.budget.reserve_bytes) / each))
+        projected = max(0, int((before.available_bytes - reserve) / each))
     kernel, available = (None if grown is None else grown / connections for grown in (slab, fall))
     return Memory(server, generator, kernel, available, projected)
 

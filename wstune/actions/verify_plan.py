@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from wstune.actions import verify_scenario
+from wstune.actions.verify_options import VerifyOptions
+from wstune.actions.verify_state import Run
 from wstune.burst import budget, load_guard, pacing
+from wstune.burst.engine.plan import Address, Plan, ServerPlan
 from wstune.burst.ports import loopback_sources
-from wstune.burst.process import Event
 from wstune.errors import InconclusiveError
 from wstune.host import cgroup, guard, rlimits
 from wstune.host.host import Host
 from wstune.tunables import find
-
-if TYPE_CHECKING:
-    from wstune.actions.verify import Run, VerifyOptions
 
 PACED_WINDOW = 16_384
 """Handshakes in flight at each generator when paced: an open model does not wait for answers, but for descriptors."""
@@ -81,30 +78,37 @@ def default_connections(options: VerifyOptions) -> int:
     return load(options.profile, profile_dirs=options.profile_dirs).variables["connections"]
 
 
-def coordinator_plan(state: Run) -> Event:
+def coordinator_plan(state: Run) -> Plan:
     """What the coordinator reads: the whole of it, for one host."""
-    options, planned = state.options, state.shown.budget
-    target = options.target
-    sources = list(verify_scenario.sources(options))
+    options, planned, target = state.options, state.planned, state.options.target
+    sources = verify_scenario.sources(options)
     if not sources and target.loopback:
-        sources = loopback_sources(planned.sources)
-    openers, window = pacing.at_once(planned.generators, state.shown.room.cpus)
-    return {
-        "server": {"processes": planned.servers, "backlog": BACKLOG} if target.ours else None,
-        "target": [target.address, (options.port or 0) if target.ours else target.port],
-        "path": target.path,
-        "host": target.host_header,
-        **verify_scenario.told(options, planned.connections, planned.generators),
-        "sources": sources,
-        "window": PACED_WINDOW if verify_scenario.scenario_of(options).phases else window,
-        "openers": openers,
-        "timeout": HANDSHAKE_SECONDS,
-        "seed": options.seed,
-        "reserve_bytes": 0 if options.force else planned.reserve_bytes,
-        "reserve_files": 0 if options.force else _RESERVE_FILES,
-        # A server elsewhere that is on this host is another program, and is meant to be busy.
-        "others_share": 0.0 if options.force or (target.here and not target.ours) else load_guard.SHARE,
-        "cgroup_levels": cgroup.guarded(state.host.root),
-        "seconds": options.time_limit,
-        "buffers": options.buffers,
-    }
+        sources = tuple(loopback_sources(planned.sources))
+    openers, window = pacing.at_once(planned.generators, state.room.cpus)
+    phases, routes, programs = verify_scenario.compiled(options, planned.connections)
+    # A server elsewhere that is on this host is another program, and is meant to be busy.
+    others_share = 0.0 if options.force or (target.here and not target.ours) else load_guard.SHARE
+    return Plan(
+        target=Address(target.address, (options.port or 0) if target.ours else target.port),
+        shares=tuple(
+            pacing.shares(phases, planned.generators)
+            if phases
+            else pacing.split(planned.connections, planned.generators)
+        ),
+        routes=routes,
+        server=ServerPlan(planned.servers, BACKLOG) if target.ours else None,
+        sources=sources,
+        window=PACED_WINDOW if phases else window,
+        openers=openers,
+        timeout=HANDSHAKE_SECONDS,
+        phases=phases,
+        seed=options.seed,
+        programs=programs,
+        tls=verify_scenario.tls(options),
+        buffers=options.buffers,
+        reserve_bytes=0 if options.force else planned.reserve_bytes,
+        reserve_files=0 if options.force else _RESERVE_FILES,
+        cgroup_levels=cgroup.guarded(state.host.root),
+        seconds=options.time_limit,
+        others_share=others_share,
+    )

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from wstune.burst import pacing, scenario
-from wstune.burst.scenario import Phase, Place, Scenario
+from wstune.actions.verify_options import VerifyOptions
+from wstune.burst import scenario
+from wstune.burst.engine.plan import Address, TlsPlan
+from wstune.burst.scenario import Compiled, Phase, Place, Scenario
 from wstune.burst.scenario_file import parse
 from wstune.errors import ScenarioError, UsageError
-
-if TYPE_CHECKING:
-    from wstune.actions.verify import VerifyOptions
 
 MOST_BYTES = 4 << 20
 
@@ -64,18 +62,18 @@ def wanted(options: VerifyOptions) -> int | None:
     return options.connections or many
 
 
-def told(options: VerifyOptions, total: int, generators: int) -> dict[str, Any]:
-    """The part of a coordinator's plan that says what to do: `shares`, `phases`, `routes`, `programs`, `tls`."""
+def compiled(options: VerifyOptions, total: int) -> Compiled:
+    """What of a coordinator's plan says what to do, with so many connections in all. Raises UsageError."""
     target = options.target
     # Our own server's port is known when it listens: the coordinator fills in an address of none.
-    places = target.places or (Place((), "", target.path),)
+    places = target.places or (Place(Address("", 0), "", target.path),)
     try:
-        made = scenario.compiled(scenario_of(options), places, total)
+        return scenario.compiled(scenario_of(options), places, total)
     except ValueError as error:
         raise UsageError(f"the scenario: {error}", "fewer sessions or addresses, or another -n") from None
-    security = target.security
-    return {
-        **made,
-        "shares": pacing.shares(made["phases"], generators) if made["phases"] else pacing.split(total, generators),
-        "tls": {"ca": security.ca, "insecure": security.insecure} if security else None,
-    }
+
+
+def tls(options: VerifyOptions) -> TlsPlan | None:
+    """How the server's certificate is checked; None without TLS."""
+    security = options.target.security
+    return TlsPlan(security.ca, security.insecure) if security else None

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import SplitResult, unquote
 
 from wstune import redaction
+from wstune.burst.engine.plan import Address
 from wstune.burst.host_name import is_host
 from wstune.burst.scenario import Place
 from wstune.errors import UsageError
@@ -97,7 +98,7 @@ def target_of(text: str, *, fanout: bool = False, security: Security | None = No
         name = security.name or host
         if proxy is None:
             places += [Place(server, header, path, name) for server in _resolve(host, port, interface)]
-            if bare := next((place.server[0] for place in places if _needs_interface(place.server)), ""):
+            if bare := next((place.server.host for place in places if _needs_interface(place.server)), ""):
                 raise UsageError(
                     f"{bare} is good on one link only, and which is not said", "ws://[fe80::1%25eth0]:PORT/PATH"
                 )
@@ -107,13 +108,13 @@ def target_of(text: str, *, fanout: bool = False, security: Security | None = No
             between, link = _host_of(proxy)
             through = _resolve(between, proxy.port or 8080, link)[:1]
             places += [Place(server, header, path, name, _tunnel(host, port, proxy)) for server in through]
-    if len({":" in str(place.server[0]) for place in places}) > 1:
+    if len({":" in place.server.host for place in places}) > 1:
         raise UsageError("some of these servers have IPv4 addresses, and some IPv6", "one burst for each")
     first = places[0]
     return Target(
         shown,
         address_of(first.server),
-        int(first.server[1]),
+        first.server.port,
         path,
         first.host,
         fanout=fanout,
@@ -165,14 +166,13 @@ def _checked(security: Security, scheme: str) -> Security | None:
     return security
 
 
-def address_of(server: tuple[str | int, ...]) -> str:
+def address_of(server: Address) -> str:
     """Its address, with the number of the interface where it needs one."""
-    scope = server[3] if len(server) > 3 else 0
-    return f"{server[0]}%{scope}" if scope else str(server[0])
+    return f"{server.host}%{server.scope}" if server.scope else server.host
 
 
-def _needs_interface(server: tuple[str | int, ...]) -> bool:
-    return len(server) > 3 and not server[3] and ip_address(str(server[0])).is_link_local
+def _needs_interface(server: Address) -> bool:
+    return ":" in server.host and not server.scope and ip_address(server.host).is_link_local
 
 
 def _host_of(url: SplitResult) -> tuple[str, str]:
@@ -188,16 +188,17 @@ def is_here(address: str) -> bool:
     return is_ours(address)
 
 
-def _resolve(host: str, port: int, interface: str = "") -> list[tuple[str | int, ...]]:
+def _resolve(host: str, port: int, interface: str = "") -> list[Address]:
     """Every address of a name, of one family: of several that which answers, else the resolver's first choice."""
     try:
         found = _looked_up(f"{host}%{interface}" if interface else host, port)
     except (OSError, UnicodeError) as error:
         raise UsageError(f"{host} cannot be resolved: {error}", "give an address, or see: getent hosts") from None
-    families: dict[int, list[tuple[str | int, ...]]] = {}
+    families: dict[int, list[Address]] = {}
     for family, *_, address in found:
-        server: list[str | int] = [str(address[0]).partition("%")[0], *(int(part) for part in address[1:])]
-        families.setdefault(family, []).append(tuple(server))
+        name, *numbers = address
+        server = Address(str(name).partition("%")[0], *(int(number) for number in numbers))
+        families.setdefault(family, []).append(server)
     chosen = next(iter(families))
     if len(families) > 1:
         chosen = next((family for family, servers in families.items() if _answers(family, servers[0])), chosen)
@@ -227,11 +228,11 @@ def _looked_up(host: str, port: int) -> list[tuple[Any, ...]]:
     return found
 
 
-def _answers(family: int, server: tuple[str | int, ...]) -> bool:
+def _answers(family: int, server: Address) -> bool:
     with socket.socket(family, socket.SOCK_STREAM) as trial:
         trial.settimeout(_TRIAL_SECONDS)
         try:
-            trial.connect(server)
+            trial.connect(server.sockaddr)
         except OSError:
             return False
     return True

@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
-from wstune.burst import tally
+from wstune.burst.engine.records import WireError
 from wstune.printable import printable
 
 DEPTH = 32
@@ -20,7 +20,7 @@ _ITEMS = 100_000
 _SHOWN = 40
 
 
-class NotAnAnswerError(ValueError):
+class NotAnAnswerError(WireError):
     """What was sent is nothing that wstune says; its text tells where it differs."""
 
 
@@ -49,106 +49,24 @@ def maybe(kind: Kind) -> Kind:
     return Kind(f"{kind.words} or null", lambda value: value is None or kind.fits(value))
 
 
-def many(kind: Kind) -> Kind:
-    """A list of it."""
-    return Kind(
-        f"a list, each {kind.words}",
-        lambda value: type(value) in (list, tuple) and len(value) <= _ITEMS and all(map(kind.fits, value)),
-    )
-
-
-def table(kind: Kind) -> Kind:
-    """Names, and it for each."""
-    return Kind(
-        f"an object, each value {kind.words}",
-        lambda value: (
-            type(value) is dict
-            and len(value) <= _ITEMS
-            and all(type(name) is str for name in value)
-            and all(map(kind.fits, value.values()))
-        ),
-    )
-
-
-COUNT = Kind("a count", lambda value: type(value) is int and 0 <= value < 1 << 64)
 INTEGER = Kind("an integer", lambda value: type(value) is int and abs(value) < 1 << 64)
 NUMBER = Kind("a number", lambda value: type(value) in (int, float) and abs(value) < 1e15)  # NaN is not below it
 TEXT = Kind("a text", lambda value: type(value) is str and len(value) <= _TEXT)
-PORT = Kind("a port", lambda value: type(value) is int and 0 <= value < 1 << 16)
-ANY = Kind("anything", lambda _: True)
-_PROCESS = Kind("an end and a process id", lambda value: _pair(value, TEXT, COUNT))
-_LIMIT = Kind(
-    "a limit's name, connections and fix",
-    lambda value: (
-        type(value) in (list, tuple)
-        and len(value) == 3
-        and TEXT.fits(value[0])
-        and INTEGER.fits(value[1])
-        and TEXT.fits(value[2])
-    ),
-)
-_WORDS = Kind(
-    "a tally",
-    lambda value: (
-        table(COUNT).fits(value)
-        and all(name.isascii() and name.isdecimal() and len(name) < 7 and int(name) < tally.LENGTH for name in value)
-    ),
-)
 
-PROBE = Record(
-    {"python": TEXT, "executable": TEXT, "euid": COUNT, "wstune": maybe(TEXT), "distributed": maybe(TEXT)},
-    {"hostname": TEXT},
-)
-"""What burst.cluster_probe and the probe by SSH find."""
 
-ROOM = Record(
-    {
-        "limits": many(_LIMIT),
-        "boot_id": TEXT,
-        "netns": COUNT,
-        "cpus": Kind("1 to 65,536 processors", lambda value: type(value) is int and 0 < value <= 65_536),
-        "nofile": COUNT,
-        "sources": many(TEXT),
-    },
-    {"ram_bytes": maybe(COUNT)},
-)
-"""What burst.agent.check gives."""
+class Probe(NamedTuple):
+    """What burst.cluster_probe and the probe by SSH find; None of what is not installed."""
+
+    python: str
+    executable: str
+    euid: int
+    hostname: str
+    wstune: str | None
+    distributed: str | None
+
 
 CLOCK = Kind("two times", lambda value: _pair(value, NUMBER, NUMBER))
 """What burst.agent.clock gives."""
-
-_STANDING: dict[str, Kind | Record] = {"open": COUNT, "failed": COUNT, "lost": COUNT}
-_MORE: dict[str, Kind | Record] = {"pending": COUNT, "ended": COUNT, "seconds": NUMBER}
-_SERVER = Record({}, {"alive": COUNT, "accept_errors": COUNT, "errno": COUNT})
-
-EVENTS: dict[str, Record] = {
-    "started": Record({"pid": COUNT}),
-    "gone": Record(),
-    "error": Record({"errno": INTEGER, "what": TEXT}),
-    "progress": Record({"silent": NUMBER}, {**_STANDING, **_MORE, "available": maybe(COUNT)}),
-    "ready": Record({"port": PORT}, {"server_pids": many(COUNT), "slab": maybe(COUNT)}),
-    "open": Record(
-        {**_STANDING, "seconds": NUMBER, "cpu_seconds": NUMBER, "private_bytes": NUMBER},
-        {**_MORE, "pids": many(COUNT), "slab": maybe(COUNT)},
-    ),
-    "status": Record(_STANDING, {**_MORE, "server": _SERVER}),
-    "ping": Record({"pings": COUNT, "pongs": COUNT}),
-    "fanout": Record({"expected": COUNT, "delivered": COUNT, "seconds": NUMBER, "first_ms": maybe(NUMBER)}),
-    "talk": Record({"talkers": COUNT, "listeners": COUNT}),
-    "close": Record(
-        {
-            "words": _WORDS,
-            "wanted": COUNT,
-            "closed": COUNT,
-            "graceful": COUNT,
-            "lost": many(_PROCESS),
-            "stopped_by": TEXT,
-        },
-        {"stopped_why": TEXT, "server": _SERVER, "counters": table(INTEGER)},
-    ),
-    "end": Record(),
-}
-"""What a coordinator, and the task that passes its words on, says in a burst: by the event's name."""
 
 _HELD = Record({}, {"connections": maybe(INTEGER), "bottleneck": maybe(TEXT)})
 _ROLE = Kind("a role's capacity", lambda value: value is None or _is(value, _HELD))
@@ -206,15 +124,6 @@ def record(value: Any, shape: Record, where: str = "") -> dict[str, Any]:
         elif not kind.fits(value[name]):
             raise NotAnAnswerError(f"{place} is {_brief(value[name])} instead of {kind.words}")
     return value
-
-
-def event(text: str) -> dict[str, Any]:
-    """An event of a burst. Raises NotAnAnswerError."""
-    found = record(read_json(text), Record({"event": TEXT}))
-    shape = EVENTS.get(found["event"])
-    if shape is None:
-        raise NotAnAnswerError(f"there is no event {_brief(found['event'])}")
-    return record(found, shape)
 
 
 def _is(value: Any, shape: Record) -> bool:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from wstune.burst import answers, certificates, cluster_probe
 from wstune.burst.cluster_entry import CONFIG, Where, local, require, security_for, security_of, unfit
 from wstune.burst.conversation import said_by
+from wstune.burst.engine.records import read
 from wstune.burst.scratch import private_directory
 from wstune.errors import InconclusiveError
 
@@ -41,7 +42,7 @@ class Worker:
 
     name: str
     address: str
-    found: dict[str, Any]
+    found: answers.Probe
 
 
 class Cluster:
@@ -196,22 +197,22 @@ class Cluster:
 
         cloudpickle.register_pickle_by_value(cluster_probe)
         try:
-            found = await asyncio.wait_for(self.client.run(cluster_probe.probe, on_error="return"), ANSWER_SECONDS)
+            said = await asyncio.wait_for(self.client.run(cluster_probe.probe, on_error="return"), ANSWER_SECONDS)
         finally:
             cloudpickle.unregister_pickle_by_value(cluster_probe)
         for address, about in known.items():
-            answer = found.get(address)
+            answer = said.get(address)
             if isinstance(answer, Exception) or answer is None:
                 raise InconclusiveError(f"{about['name']} does not answer: {answer!r}")
             name = str(about["name"])
             with said_by(name):
-                answer = answers.record(answers.cleaned(answer), answers.PROBE)
+                found = read(answers.Probe, answers.cleaned(answer))
             if where.local:
                 name = f"local-{name}"
             elif "://" in name:
-                name = answer.get("hostname", name) if len(known) == 1 else name.partition("://")[2]
-            self.workers.append(Worker(name, address, answer))
-            if reason := unfit(name, answer, as_root=where.as_root or bool(where.local)):
+                name = found.hostname if len(known) == 1 else name.partition("://")[2]
+            self.workers.append(Worker(name, address, found))
+            if reason := unfit(name, found, as_root=where.as_root or bool(where.local)):
                 raise reason
         self.workers.sort(key=lambda worker: worker.name)
 

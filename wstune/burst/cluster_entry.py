@@ -15,6 +15,8 @@ from wstune.errors import InconclusiveError, UsageError, WstuneError
 if TYPE_CHECKING:
     from distributed.security import Security
 
+    from wstune.burst.answers import Probe
+
 THREADS = 2
 """Of a worker that we start: one for the burst, one for what is asked of the machine meanwhile."""
 
@@ -59,25 +61,25 @@ class Where:
     as_root: bool = False
 
 
-def unfit(name: str, found: dict[str, Any], *, as_root: bool) -> WstuneError | None:
-    """Why a machine cannot take part in a run of this wstune, or None; `found` is what `cluster_probe.probe` gives."""
+def unfit(name: str, found: Probe, *, as_root: bool) -> WstuneError | None:
+    """Why a machine cannot take part in a run of this wstune, or None."""
     import platform
 
     import distributed
 
-    if found["wstune"] is None:
-        return InconclusiveError(f"{name} has no wstune, or not for {found['executable']}", _install(name))
-    if found["distributed"] is None:
+    if found.wstune is None:
+        return InconclusiveError(f"{name} has no wstune, or not for {found.executable}", _install(name))
+    if found.distributed is None:
         return InconclusiveError(f"{name} has no distributed beside its wstune", _install(name))
-    here = {
-        "wstune": __version__,
-        "distributed": str(distributed.__version__),
-        "python": ".".join(platform.python_version_tuple()[:2]),
-    }
-    for what, version in here.items():
-        if found[what] != version:
-            return InconclusiveError(f"{name} has {what} {found[what]}, here is {version}", _install(name))
-    if found["euid"] == 0 and not as_root:
+    python = ".".join(platform.python_version_tuple()[:2])
+    for what, there, here in (
+        ("wstune", found.wstune, __version__),
+        ("distributed", found.distributed, str(distributed.__version__)),
+        ("python", found.python, python),
+    ):
+        if there != here:
+            return InconclusiveError(f"{name} has {what} {there}, here is {here}", _install(name))
+    if found.euid == 0 and not as_root:
         return UsageError(
             f"{name} would make load as root, which it needs no privilege for",
             "name another user, user@host, or allow it: --cluster-root",

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from wstune.burst.engine.records import Json
 
 
-def probe() -> dict[str, Any]:
-    """Versions (None where it is not installed), the user and the machine. `wstune` comes from its own module."""
+def probe() -> Json:
+    """An answers.Probe, as JSON."""
     import os
     import platform
     import sys
 
-    found: dict[str, Any] = {
+    found: dict[str, Json] = {
+        "type": "Probe",
         "python": ".".join(platform.python_version_tuple()[:2]),
         "executable": sys.executable,
         "euid": os.geteuid(),

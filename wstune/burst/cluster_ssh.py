@@ -18,9 +18,11 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
-from wstune.burst import answers, conversation
+from wstune.burst import conversation
+from wstune.burst.answers import Probe, read_json
 from wstune.burst.cluster_entry import THREADS, Where, unfit
 from wstune.burst.conversation import Bounds, said_by
+from wstune.burst.engine.records import read
 from wstune.burst.host_name import is_host
 from wstune.errors import InconclusiveError, UsageError
 
@@ -33,7 +35,8 @@ IDLE = "60s"
 
 _PROBE = """
 import json, os, platform, sys
-found = {"python": ".".join(platform.python_version_tuple()[:2]), "executable": sys.executable, "euid": os.geteuid()}
+found = {"type": "Probe", "python": ".".join(platform.python_version_tuple()[:2]), "executable": sys.executable}
+found |= {"euid": os.geteuid(), "hostname": platform.node()}
 for name in ("wstune", "distributed"):
     try: found[name] = str(__import__(name).__version__)
     except Exception: found[name] = None
@@ -130,7 +133,7 @@ async def prepared(where: Where, pem: str) -> AsyncIterator[Machines]:
         yield Machines(tuple(machine for machine, _ in found), directory)
 
 
-async def reach(name: str, python: str = "") -> tuple[Machine, dict[str, Any]]:
+async def reach(name: str, python: str = "") -> tuple[Machine, Probe]:
     """Log in, and see which Python there has wstune. Raises InconclusiveError, UsageError."""
     import asyncssh
 
@@ -149,9 +152,7 @@ async def reach(name: str, python: str = "") -> tuple[Machine, dict[str, Any]]:
         lines = (await conversation.run(connection, command, Bounds(name))).stdout.splitlines()
         with said_by(name):
             probes = [
-                answers.record(answers.read_json(line.partition(" ")[2]), answers.PROBE)
-                for line in lines
-                if line.startswith("wstune-probe ")
+                read(Probe, read_json(line.partition(" ")[2])) for line in lines if line.startswith("wstune-probe ")
             ]
         if not probes:
             raise InconclusiveError(
@@ -160,9 +161,9 @@ async def reach(name: str, python: str = "") -> tuple[Machine, dict[str, Any]]:
     except BaseException:
         connection.abort()
         raise
-    about = next((each for each in probes if each["wstune"] and each["distributed"]), probes[-1])
+    about = next((each for each in probes if each.wstune and each.distributed), probes[-1])
     address = _reached_at(lines[0] if lines else "") or host
-    return Machine(name, address, about["executable"], options, host, connection), about
+    return Machine(name, address, about.executable, options, host, connection), about
 
 
 def _reached_at(line: str) -> str:

@@ -20,9 +20,18 @@ NONE, SENT, CONNECTING, OPEN, PINGED, CLOSING = range(6)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Callable
+    from typing import Protocol
 
+    from wstune.burst.engine.program import Entry
     from wstune.burst.tls import ClientTls
+
+    class ReadsAndWrites(Protocol):
+        """What is between us and a descriptor."""
+
+        def read(self, fd: int, size: int, /) -> bytes: ...
+        def write(self, fd: int, data: bytes, /) -> int: ...
+
 
 BATCH = 512
 _RESET = struct.pack("ii", 1, 0)
@@ -65,9 +74,9 @@ class Connections:
         self.words = words
         self.board = board
         self.tls = tls
-        self.io: Any = tls or os  # both have read and write
-        self.pending: dict[int, list[Any]] = {}
-        self.on_message: Any = None
+        self.io: ReadsAndWrites = tls or os
+        self.pending: dict[int, Entry] = {}
+        self.on_message: Callable[[int, bytes], None] = lambda fd, payload: None
         self.epoll = select.epoll()
         self.states = bytearray(1024)
         self.receivers: dict[int, frames.Receiver] = {}
@@ -225,8 +234,7 @@ class Connections:
     def write(self, fd: int, data: bytes) -> bool:
         """Send a small frame; False if it could not be sent (the connection is lost, or does not take any more)."""
         try:
-            sent: int = self.io.write(fd, data)
-            return sent == len(data)
+            return self.io.write(fd, data) == len(data)
         except BlockingIOError:
             return False
         except OSError as error:

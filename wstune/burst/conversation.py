@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from wstune.burst.answers import NotAnAnswerError
+from wstune.burst.engine.records import WireError
 from wstune.errors import InconclusiveError
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def said_by(who: str) -> Iterator[None]:
     """What is not an answer of wstune is an error that names the machine. Raises InconclusiveError."""
     try:
         yield
-    except NotAnAnswerError as error:
+    except WireError as error:
         raise InconclusiveError(
             f"{who} sent something that is not a wstune answer: {error}", f"see what answers there: ssh {who}"
         ) from None

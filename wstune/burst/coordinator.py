@@ -2,29 +2,31 @@
 JSON lines on stdout, so that a terminal, a test or a machine of a cluster drives it the same way.
 
 When stdin ends it tears everything down: whoever started it may die at any time. Each command is answered by an event
-of its name; `progress` events come ten times a second while connections are opened. The commands are the methods
-`do_…`.
+of its name; progress comes ten times a second while connections are opened. All of them are in engine.wire.
 """
 
 from __future__ import annotations
 
 import errno
 import gc
-import json
 import os
 import select
 import sys
 import time
+from typing import assert_never
 
 from wstune import signals
 from wstune.burst import tally as t
+from wstune.burst.engine import events, wire
 from wstune.burst.load_guard import LoadGuard
 from wstune.burst.tree import Tree
 from wstune.host import guard, worker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from wstune.burst.engine.events import CoordinatorEvent, Standing
+    from wstune.burst.engine.plan import Plan
+    from wstune.burst.engine.wire import Command
 
 _TICK = 0.1
 _FIRST_TICK = 0.02
@@ -41,50 +43,40 @@ def command_line(package_root: str) -> list[str]:
 
 
 class Coordinator:
-    """Does with the processes of one burst what the commands say.
+    """Does with the processes of one burst what the commands say."""
 
-    `plan`: `server` {processes, backlog} or null; `target` [address, port]; `shares`; `sources`; `path`, `host`,
-    `headers`; `window`, `openers`, `timeout`; `phases` [[rate, rate, count, seconds, whether at random]], `seed`;
-    `routes` and `programs` (burst.scenario.compiled makes both), `first_number`, `tls` {ca, insecure} or null;
-    `buffers` (bytes of unfinished messages at all generators; 0: no bound); and the guards `reserve_bytes`,
-    `reserve_files`, `cgroup_levels`, `seconds`, `others_share` (of the processors' time, at which others stop the
-    opening; 0: no matter).
-    """
-
-    def __init__(self, plan: dict[str, Any]) -> None:
+    def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.tree = Tree(plan, (_STDIN,))
         self.began = 0.0
         self.stopped_by, self.stopped_why = "", ""
-        self.load = LoadGuard(plan.get("others_share", 0.0))
+        self.load = LoadGuard(plan.others_share)
         self.finished = False
         self._halted = False
         self._most, self._grew = 0, time.monotonic()
         self._input = b""
-        self._seconds: float = plan.get("seconds", 3600.0)
-        self._deadline = time.monotonic() + self._seconds
+        self._deadline = time.monotonic() + plan.seconds
 
-    def tell(self, event: str, **fields: object) -> None:
-        line = json.dumps({"event": event, **fields}).encode() + b"\n"
+    def tell(self, event: CoordinatorEvent) -> None:
+        line = wire.line_of(event)
         try:
             while line:
                 line = line[os.write(_STDOUT, line) :]
         except BrokenPipeError:
             self.finished = True
 
-    def progress(self) -> dict[str, Any]:
+    def seconds(self) -> float:
+        """Since the start of opening."""
+        return time.monotonic() - self.began if self.began else 0.0
+
+    def standing(self) -> Standing:
         total = self.tree.total
-        seconds = time.monotonic() - self.began if self.began else 0.0
-        return {"seconds": seconds, "open": total(t.OPEN), "failed": total(t.FAILED), "lost": total(t.LOST)} | {
-            "pending": total(t.PENDING),
-            "ended": total(t.ENDED),
-        }
+        return events.Standing(total(t.OPEN), total(t.FAILED), total(t.LOST), total(t.PENDING), total(t.ENDED))
 
     def run(self) -> None:
         """Obey until `close`, or until stdin ends."""
-        if self.plan["server"]:
-            self.tree.start_server()
-        self.tell("ready", port=self.plan["target"][1], server_pids=self.tree.server_pids())
+        self.tree.start_server()
+        self.tell(events.ReadyEvent(self.tree.port, tuple(self.tree.server_pids())))
         while not self.finished:
             self.wait(_TICK)
 
@@ -99,8 +91,28 @@ class Coordinator:
         self.tree.reap()
         while b"\n" in self._input and not self.finished:
             line, _, self._input = self._input.partition(b"\n")
-            command = json.loads(line)
-            getattr(self, "do_" + command.pop("do"))(**command)
+            self.obey(wire.read_command(line))
+
+    def obey(self, command: Command) -> None:
+        match command:
+            case wire.OpenCommand(at):
+                self.open(at)
+            case wire.StatusCommand(relayed):
+                self.tell(events.StatusEvent(self.seconds(), self.standing(), self.tree.server_state(), relayed))
+            case wire.PingCommand(seconds):
+                self.ping(seconds)
+            case wire.FanoutCommand():
+                self.fanout(command)
+            case wire.TalkCommand():
+                self.talk(command)
+            case wire.CloseCommand(sample, rate):
+                self.close(sample, rate)
+            case wire.EndCommand():
+                self.tree.end()
+                self.tell(events.EndEvent())
+                self.finished = True
+            case _:
+                assert_never(command)
 
     def each(self, line: bytes) -> None:
         """Send a line to every generator and wait until each has done it, or has died."""
@@ -122,16 +134,16 @@ class Coordinator:
 
     # Opening.
 
-    def do_open(self, at: float = 0.0) -> None:
+    def open(self, at: float) -> None:
         """Start the generators: when paced all at once, else in waves, `openers` opening while the others hold.
 
         `at`: CLOCK_MONOTONIC of the common start of several machines; 0 is now.
         """
         tree, plan, poller, launched = self.tree, self.plan, select.poll(), 0
         opening: set[int] = set()
-        openers = tree.generators if plan.get("phases") else plan["openers"]
+        openers = tree.generators if plan.phases else plan.openers
         self.began = at or time.monotonic()
-        start = self.began + (0.2 + 0.002 * tree.generators if plan.get("phases") else 0.0)
+        start = self.began + (0.2 + 0.002 * tree.generators if plan.phases else 0.0)
         while (early := self.began - time.monotonic()) > 0 and not self.finished:
             self.wait(min(early, _TICK))
         next_tick = self.began + _FIRST_TICK  # early: who is interrupted at once still has a count to report
@@ -156,12 +168,12 @@ class Coordinator:
             if now >= next_tick:
                 next_tick = now + _TICK
                 self.wait(0)
-                self.tell("progress", **self.progress())
+                self.tell(events.ProgressEvent(self.seconds(), self.standing()))
                 self.look_after_the_host()
         tree.steer(end=True)
         last = max((words[t.OPENED_NS] for words in tree.tallies), default=0) / 1e9
         seconds = (last or time.monotonic()) - self.began
-        self.tell("open", **{**self.progress(), "seconds": seconds, "pids": list(tree.pids)})
+        self.tell(events.OpenEvent(seconds, self.standing(), tuple(tree.pids)))
 
     def look_after_the_host(self) -> None:
         """Stop opening before the host, or whoever else lives on it, is harmed; or when it leads nowhere any more."""
@@ -183,26 +195,25 @@ class Coordinator:
         opened, now = self.tree.total(t.OPEN), time.monotonic()
         if opened > self._most or not self.tree.total(t.FAILED):
             self._most, self._grew = max(opened, self._most), now
-        limit: float = self.plan["timeout"] + _STUCK_SECONDS
-        return now - self._grew > limit
+        return now - self._grew > self.plan.timeout + _STUCK_SECONDS
 
     def _danger(self) -> tuple[str, str]:
         """The guard that says stop, a name of readiness.walls, and what it saw; both empty when none does."""
         plan = self.plan
         if time.monotonic() > self._deadline:
-            return "time-limit", f"{self._seconds:,.1f} s were over"
-        reserve = plan["reserve_bytes"]
+            return "time-limit", f"{plan.seconds:,.1f} s were over"
+        reserve = plan.reserve_bytes
         if reserve:
             available = guard.available_bytes()
             if available < reserve:
                 return "memory-reserve", f"MemAvailable fell to {_mb(available)}, {_mb(reserve)} are left alone"
-            left = guard.cgroup_room(tuple(tuple(level) for level in plan.get("cgroup_levels", ())))
+            left = guard.cgroup_room(plan.cgroup_levels)
             if left is not None and left < reserve // 4:
                 return "cgroup-memory-reserve", f"the cgroup had {_mb(left)} left, {_mb(reserve // 4)} are left alone"
-        if plan.get("reserve_files"):
+        if plan.reserve_files:
             used, most = guard.file_nr()
-            if most - used < plan["reserve_files"]:
-                why = f"{most - used:,} of {most:,} files were left, {plan['reserve_files']:,} are left alone"
+            if most - used < plan.reserve_files:
+                why = f"{most - used:,} of {most:,} files were left, {plan.reserve_files:,} are left alone"
                 return "file-max-reserve", why
         if self.load.share and (busy := self._others()):
             return "load-guard", busy
@@ -218,11 +229,7 @@ class Coordinator:
 
     # Using.
 
-    def do_status(self, asked: bool = False) -> None:
-        """Where things stand. `asked`: by the head of a cluster, and not by whoever passes its words on."""
-        self.tell("status", **self.progress(), server=self.tree.server_figures(), asked=asked)
-
-    def do_ping(self, seconds: float) -> None:
+    def ping(self, seconds: float) -> None:
         """PING every connection, a few generators at a time (a million answers at once would only queue).
 
         Whoever has not answered when nothing has come for `seconds` is lost.
@@ -231,7 +238,7 @@ class Coordinator:
         waiting = list(tree.pipes)
         active: dict[int, tuple[int, int, float]] = {}  # index → acknowledgements before, answers seen, since when
         while (waiting or active) and not self.finished:
-            while waiting and len(active) < self.plan["openers"]:
+            while waiting and len(active) < self.plan.openers:
                 index = waiting.pop()
                 if index in tree.pipes:
                     active[index] = (tree.tallies[index][t.ACKS], -1, time.monotonic())
@@ -247,50 +254,40 @@ class Coordinator:
                     active[index] = (acks, words[t.PINGS] + words[t.PONGS], now)
         pings, pongs = tree.total(t.PINGS), tree.total(t.PONGS)
         self.each(b"unanswered\n")
-        self.tell("ping", pings=pings, pongs=pongs)
+        self.tell(events.PingEvent(pings, pongs))
 
-    def do_fanout(self, text: str, seconds: float, at: float = 0.0, speak: bool = True) -> None:
-        """One message to everybody: one connection says it, every one must hear it.
-
-        `at`: CLOCK_MONOTONIC of when it is said, on this machine or, without `speak`, on another; 0 is now.
-        """
-        tree = self.tree
-        self.each(b"expect " + text.encode() + b"\n")
+    def fanout(self, command: wire.FanoutCommand) -> None:
+        """One message to everybody: one connection says it, every one must hear it."""
+        tree, text, at = self.tree, command.text.encode(), command.at
+        self.each(b"expect " + text + b"\n")
         expected = tree.total(t.OPEN)
         tree.board[0] = max(0, int(at * 1e9))
         while (early := at - time.monotonic()) > 0 and not self.finished:
             self.wait(min(early, 0.005))
         speaker = next((index for index in tree.pipes if tree.tallies[index][t.OPEN]), None)
-        if speaker is not None and speak:
-            self.say(speaker, b"say " + text.encode() + b"\n")
+        if speaker is not None and command.speak:
+            self.say(speaker, b"say " + text + b"\n")
         if speaker is not None:
-            self.until_still(t.DELIVERED, expected, seconds)
+            self.until_still(t.DELIVERED, expected, command.seconds)
         total, said = t.merge(tree.tallies), tree.board[0]
         first, last = total[t.FIRST_NS], total[t.LAST_NS]
-        self.tell(
-            "fanout",
-            expected=expected,
-            delivered=total[t.DELIVERED],
-            seconds=max(0, last - said) / 1e9 if first else 0.0,
-            first_ms=max(0, first - said) / 1e6 if first else None,
-        )
+        seconds = max(0, last - said) / 1e9 if first else 0.0
+        first_ms = max(0, first - said) / 1e6 if first else None
+        self.tell(events.FanoutEvent(expected, total[t.DELIVERED], seconds, first_ms))
 
-    def do_talk(self, talkers: int, rate: float, size: int, alone: bool = True) -> None:
-        """Let some connections talk, so many messages a second between all of them; 0 talkers: be quiet again.
-
-        Unless `alone`, connections of other machines talk too.
-        """
-        tree = self.tree
+    def talk(self, command: wire.TalkCommand) -> None:
+        """Let some connections talk, or be quiet again."""
+        tree, talkers = self.tree, command.talkers
         indices = [index for index in tree.pipes if tree.tallies[index][t.OPEN]]
         for at, index in enumerate(indices):
             own = talkers * (at + 1) // len(indices) - talkers * at // len(indices)
-            share = rate * own / talkers if talkers else 0.0
-            self.say(index, b"talk %d %f %d\n" % (own, share, size))
+            share = command.rate * own / talkers if talkers else 0.0
+            self.say(index, b"talk %d %f %d\n" % (own, share, command.size))
         if not talkers:  # what is on its way still counts, and the last word is known when each has heard this
             self.each(b"talk 0 0 0\n")
-            expected = tree.total(t.TALK_SAID) * tree.total(t.OPEN) if alone else 1 << 62
+            expected = tree.total(t.TALK_SAID) * tree.total(t.OPEN) if command.alone else 1 << 62
             self.until_still(t.TALK_HEARD, expected, 1.0)
-        self.tell("talk", talkers=talkers, listeners=tree.total(t.OPEN))
+        self.tell(events.TalkEvent(talkers, tree.total(t.OPEN)))
 
     def until_still(self, word: int, expected: int, seconds: float) -> None:
         """Wait until a counter reaches `expected`, or has not moved for `seconds`."""
@@ -305,7 +302,7 @@ class Coordinator:
 
     # The end.
 
-    def do_close(self, sample: int, rate: float = 0.0) -> None:
+    def close(self, sample: int, rate: float) -> None:
         """Close a sample with a closing handshake; then end the generators.
 
         With `rate` everything is closed with a closing handshake, at that many a second: what a server elsewhere is
@@ -319,21 +316,12 @@ class Coordinator:
         self.until_still(t.CLOSED, before + wanted, 1.0)
         closed, graceful = tree.total(t.CLOSED) - before, tree.total(t.GRACEFUL) - in_grace
         tree.reap()
-        figures = tree.server_figures()
-        if self.plan["server"] is None:
+        state = tree.server_state()
+        if self.plan.server is None:
             self.each(b"reset\n")
         tree.end_generators()
-        self.tell(
-            "close",
-            words={at: word for at, word in enumerate(words) if word},
-            wanted=wanted,
-            closed=closed,
-            graceful=graceful,
-            lost=tree.lost,
-            stopped_by=self.stopped_by,
-            stopped_why=self.stopped_why,
-            server=figures,
-        )
+        counts, lost, why = events.Counts(tuple(words)), tuple(tree.lost), (self.stopped_by, self.stopped_why)
+        self.tell(events.CloseEvent(counts, wanted, closed, graceful, lost, *why, state))
 
     def close_sample(self, sample: int) -> int:
         pipes = self.tree.pipes
@@ -353,12 +341,6 @@ class Coordinator:
             self.wait(_CLOSE_EACH)
         return wanted
 
-    def do_end(self) -> None:
-        """End every process; the server's reset leaves no TIME_WAIT."""
-        self.tree.end()
-        self.tell("end")
-        self.finished = True
-
 
 def _mb(size: int) -> str:
     return f"{size / 2**20:,.0f} MB"
@@ -376,13 +358,13 @@ def main() -> None:
         if not byte:
             return
         line += byte
-    plan = json.loads(line)
-    if not plan.get("phases"):  # a pacer that waits for its turn would be late
+    plan = wire.read_plan(line)
+    if not plan.phases:  # a pacer that waits for its turn would be late
         worker.go_in_batches()
     coordinator = Coordinator(plan)
     try:
         coordinator.run()
     except OSError as error:
-        coordinator.tell("error", errno=error.errno, what=error.strerror or str(error))
+        coordinator.tell(events.ErrorEvent(error.errno or 0, error.strerror or str(error)))
     finally:
         coordinator.tree.end()

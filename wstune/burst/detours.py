@@ -15,6 +15,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from wstune.burst.connections import Connections
+    from wstune.burst.job import Job
+
 _CONNECT, _TUNNEL, _TLS = range(3)
 _MOST = 8192  # bytes of a proxy's answer
 
@@ -23,8 +26,8 @@ class Detours(Opening):
     """Opens connections by way of a proxy, of TLS, or both. While a connection is on its way there, its state is
     CONNECTING."""
 
-    def __init__(self, *arguments: object) -> None:
-        super().__init__(*arguments)  # type: ignore[arg-type]
+    def __init__(self, job: Job, connections: Connections, commands: int, on_command: Callable[[], None]) -> None:
+        super().__init__(job, connections, commands, on_command)
         self.stages: dict[int, int] = {}
 
     def first_write(self) -> Callable[[int, bytes], int]:
@@ -63,7 +66,7 @@ class Detours(Opening):
 
     def _stands(self, fd: int) -> bool:
         """The connection stands: ask the proxy for a tunnel, or begin TLS. Raises OSError if it does not."""
-        tunnel = self.route(fd)["tunnel"]
+        tunnel = self.route(fd).tunnel
         os.write(fd, tunnel)  # nothing at all without a proxy, which still raises what connect() came to
         if not tunnel:
             self._check(fd)
@@ -111,7 +114,7 @@ class Detours(Opening):
         if tls is not None:
             if self.stages.get(fd) != _TLS:
                 self.stages[fd] = _TLS
-                tls.begin(fd, self.route(fd)["name"])
+                tls.begin(fd, self.route(fd).name)
             waits = tls.handshake(fd)
             if waits:
                 connections.epoll.modify(fd, waits)

@@ -11,18 +11,23 @@ import queue
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 from wstune.burst import agent, answers
-from wstune.burst.answers import NotAnAnswerError
-from wstune.burst.merge import MERGED, together
-from wstune.burst.process import Event
+from wstune.burst.engine import events, wire
+from wstune.burst.engine.events import Standing
+from wstune.burst.engine.plan import Plan
+from wstune.burst.engine.records import Json, WireError
+from wstune.burst.engine.wire import Mergeable
+from wstune.burst.shares import MachineStanding
 
 if TYPE_CHECKING:
     from distributed import Future
 
     from wstune.burst.cluster import Cluster
 
+
+Answer = TypeVar("Answer", bound=Mergeable)
 SILENCE = 5.0
 START_SECONDS = 15.0
 _MARGIN_SECONDS = 0.7
@@ -39,15 +44,19 @@ _MESSAGE_BYTES = 512
 _MOST_UNASKED = 100
 """Events that nobody has asked for."""
 
+NOWHERE = Standing()
+
 
 @dataclass(slots=True)
 class Member:
     """A machine of the burst.
 
     Attributes:
-        name, address: of its Dask worker. share: connections that it is to open. plan: of its coordinator.
+        name, address: of its Dask worker. share: connections that it is to open.
+        plan, force, authority: what its task is given (burst.agent.burst).
         ahead: its CLOCK_MONOTONIC less the head's, in seconds.
-        progress: its last; events: those that nobody has taken yet. heard: when it was heard last.
+        standing: its last. answers: those that nobody has taken yet. ready, opened, closed: what it has answered.
+        at_ready, at_open, growth: what was measured there. heard: when it was heard last.
         lost: why it counts as lost; empty while it does not. done: its task has ended as it should.
         said: bytes that it has sent since `began`, by the head's CLOCK_MONOTONIC; flooding: more than it may.
     """
@@ -55,14 +64,21 @@ class Member:
     name: str
     address: str
     share: int
-    plan: Event
+    plan: Plan
+    force: bool = False
+    authority: str = ""
     ahead: float = 0.0
     server: bool = False
     run: str = ""
     future: Future | None = None
-    progress: Event = field(default_factory=dict)
-    events: list[Event] = field(default_factory=list)
-    told: dict[str, Event] = field(default_factory=dict)
+    standing: Standing = NOWHERE
+    answers: list[events.Event] = field(default_factory=list)
+    ready: events.ReadyEvent | None = None
+    opened: events.OpenEvent | None = None
+    closed: events.CloseEvent | None = None
+    at_ready: events.MeasuredEvent | None = None
+    at_open: events.MeasuredEvent | None = None
+    growth: dict[str, int] | None = None
     heard: float = 0.0
     starts: int = 0
     lost: str = ""
@@ -79,15 +95,21 @@ class Member:
 
 
 class Fleet:
-    """Machines at work. `on_progress` gets one progress event of all of them whenever one has said something."""
+    """Machines at work. `on_progress` hears where all of them stand, and each, whenever one has said something."""
 
-    def __init__(self, cluster: Cluster, run: str, members: list[Member], on_progress: Callable[[Event], None]) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        run: str,
+        members: list[Member],
+        on_progress: Callable[[events.ProgressEvent, tuple[MachineStanding, ...]], None],
+    ) -> None:
         self.members = members
         self.began = 0.0
         self._cluster = cluster
         self._run = run
         self._on_progress = on_progress
-        self._incoming: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._incoming: queue.SimpleQueue[tuple[Member, str | bytes]] = queue.SimpleQueue()
         self._by_run: dict[str, Member] = {}
         self._closing = False
         cluster.listen(f"wstune-{run}", self._arrive)
@@ -101,8 +123,9 @@ class Fleet:
             member.heard = member.began + START_SECONDS - SILENCE
             until = time.monotonic() + START_SECONDS + member.ahead
             topic = f"wstune-{self._run}"
-            member.future = self._cluster.start(member.address, agent.burst, member.run, topic, member.plan, until)
-        self._gather("ready", members, READY_SECONDS)
+            arguments = (topic, wire.line_of(member.plan), until, member.force, member.authority)
+            member.future = self._cluster.start(member.address, agent.burst, member.run, *arguments)
+        self._gather(events.ReadyEvent, members, READY_SECONDS)
 
     @property
     def generators(self) -> list[Member]:
@@ -114,39 +137,30 @@ class Fleet:
         """Those that were lost."""
         return [member for member in self.members if member.lost]
 
-    def do(self, verb: str, **arguments: Any) -> Event:
+    def do(self, command: wire.Request[Answer]) -> Answer:
         """A command to every generator, and what they answer, merged. Whoever is lost meanwhile is not waited for."""
         members = self.generators
-        at = time.monotonic() + _MARGIN_SECONDS + 0.002 * sum(len(member.plan["shares"]) for member in members)
-        if verb == "open":
+        at = time.monotonic() + _MARGIN_SECONDS + 0.002 * sum(len(member.plan.shares) for member in members)
+        if issubclass(command.answer, events.OpenEvent):
             self.began = at
-        self._closing = verb in ("close", "end")
+        self._closing = issubclass(command.answer, events.CloseEvent | events.EndEvent)
         for number, member in enumerate(members):
-            own = dict(arguments)
-            if verb in ("open", "fanout"):
-                own["at"] = at + member.ahead
-            if verb == "fanout":
-                own["speak"] = number == 0
-            if verb == "talk":
-                own = _part_of_talk(arguments, number, len(members))
-            if verb == "close":
-                own |= {"sample": -(-arguments["sample"] // len(members)), "rate": arguments["rate"] / len(members)}
-            self.say(member, {"do": verb, **own})
-        return self._gather(verb, members, ANSWER_SECONDS + _takes(verb, arguments, members))
+            self.say(member, _part(command, number, len(members), at + member.ahead))
+        return self._gather(command.answer, members, ANSWER_SECONDS + _takes(command, members))
 
-    def ask(self, member: Member, verb: str, **arguments: Any) -> Event:
+    def ask(self, member: Member, command: wire.Request[Answer]) -> Answer:
         """A command to one machine, and its answer; what is merged of none if it is lost."""
-        self.say(member, {"do": verb, **arguments})
-        return self._gather(verb, [member], ANSWER_SECONDS)
+        self.say(member, command)
+        return self._gather(command.answer, [member], ANSWER_SECONDS)
 
-    def say(self, member: Member, command: Event) -> None:
-        if command["do"] == "status":  # what the task there asks for itself does not come back as an answer
-            command = {**command, "asked": True}
-        self._cluster.tell(member.address, agent.command, member.run, command)
+    def say(self, member: Member, command: wire.Request[Mergeable]) -> None:
+        if isinstance(command, wire.StatusCommand):  # what the task there asks for itself does not come back
+            command = command._replace(relayed=True)
+        self._cluster.tell(member.address, agent.command, member.run, wire.line_of(command))
 
-    def wait_for(self, verb: str) -> Event:
-        """The next event of that name from every generator."""
-        return self._gather(verb, self.generators, ANSWER_SECONDS)
+    def wait_for(self, kind: type[Answer]) -> Answer:
+        """The next event of that kind from every generator."""
+        return self._gather(kind, self.generators, ANSWER_SECONDS)
 
     def watch(self, seconds: float) -> None:
         """Let time pass, with an eye on who is lost. Returns early when nobody is left."""
@@ -160,85 +174,109 @@ class Fleet:
             if member.live and member.future is not None:
                 self._cluster.cancel(member.future)
 
-    def _gather(self, verb: str, members: list[Member], seconds: float) -> Event:
+    def _gather(self, kind: type[Answer], members: list[Member], seconds: float) -> Answer:
         """Their answers to a command, merged; whoever has not answered after so many seconds is lost."""
-        told: dict[str, Event] = {}
+        told: dict[str, Answer] = {}
         until = time.monotonic() + seconds
         while True:
             for member in members:
-                at = next((at for at, event in enumerate(member.events) if event["event"] == verb), None)
-                if member.name not in told and at is not None:
-                    told[member.name] = member.told[verb] = member.events.pop(at)
+                found = next(((at, event) for at, event in enumerate(member.answers) if isinstance(event, kind)), None)
+                if member.name not in told and found is not None:
+                    told[member.name] = found[1]
+                    del member.answers[found[0]]
             if all(member.name in told or not member.live for member in members):
                 break
             self._take(0.2)
             if time.monotonic() > until:
                 for member in members:
                     if member.live and member.name not in told:
-                        self._lose(member, f"it did not answer `{verb}` within {seconds:.0f} s")
-        merged = MERGED[verb](list(told.values())) if verb in MERGED else {}
-        if verb in ("open", "status"):
-            self._on_progress(self.progress())
-        return {"event": verb, **merged}
+                        name = kind.__name__.removesuffix("Event").lower()
+                        self._lose(member, f"it did not answer `{name}` within {seconds:.0f} s")
+        if issubclass(kind, events.OpenEvent | events.StatusEvent):
+            self._report()
+        return kind.merged(list(told.values()))
 
     def _take(self, seconds: float) -> None:
         """Take what has come, waiting that long for it; then see who is silent."""
         try:
             message = self._incoming.get(timeout=max(0.01, seconds))
             while True:
-                self._hear(message)
+                self._hear(*message)
                 message = self._incoming.get_nowait()
         except queue.Empty:
             self._look_for_silence()
 
-    def _arrive(self, message: Any) -> None:
+    def _arrive(self, message: Json | dict[str, str | bytes]) -> None:
         """Queue what has come, in the cluster's thread; of a machine that sends too much, that it does."""
         run, text = (message.get("run"), message.get("text")) if isinstance(message, dict) else (None, None)
         member = self._by_run.get(run) if isinstance(run, str) else None
         if member is None or member.flooding:
             return
-        member.said += _MESSAGE_BYTES + (len(text) if isinstance(text, str) else 0)
+        line = text if isinstance(text, str | bytes) else ""
+        member.said += _MESSAGE_BYTES + len(line)
         member.flooding = member.said > QUOTA_BYTES + QUOTA_RATE * (time.monotonic() - member.began)
-        self._incoming.put((member, text))
+        self._incoming.put((member, line))
 
-    def _hear(self, message: tuple[Member, Any]) -> None:
-        member, text = message
+    def _hear(self, member: Member, line: str | bytes) -> None:
         if member.lost:
             return
         if member.flooding:
             self._lose(member, f"it sent more than {QUOTA_BYTES >> 20} MiB")
             return
         try:
-            event: Event = answers.event(text if isinstance(text, str) else "")
-        except NotAnAnswerError as error:
+            event = wire.event_of(answers.read_json(line))
+        except WireError as error:
             self._lose(member, f"it sent something that is not a wstune answer: {error}")
             return
         member.heard = time.monotonic()
-        match event["event"]:
-            case "progress":
-                member.progress = {**member.progress, **event}
-                if event["silent"] > SILENCE and not self._closing:
-                    self._lose(member, f"its coordinator has said nothing for {event['silent']:.0f} s")
-                elif self.began:
-                    self._on_progress(self.progress())
-            case "started":
+        self._take_event(member, event)
+
+    def _take_event(self, member: Member, event: events.Event) -> None:
+        match event:
+            case events.ProgressEvent() | events.StatusEvent(relayed=False):
+                member.standing = event.standing
+                if self.began:
+                    self._report()
+            case events.AliveEvent(silent):
+                if silent > SILENCE and not self._closing:
+                    self._lose(member, f"its coordinator has said nothing for {silent:.0f} s")
+            case events.StartedEvent():
                 member.starts += 1
                 if member.starts > 1:
                     self._lose(member, "its worker was lost and its task started again")
-            case "gone":
+            case events.GoneEvent():
                 self._lose(member, "its coordinator was lost; look for the OOM killer in dmesg there")
-            case "error":
+            case events.ErrorEvent(number, message):
                 if member.server:
-                    raise OSError(event["errno"], event["what"])
-                self._lose(member, f"{event['what']} (errno {event['errno']})")
+                    raise OSError(number, message)
+                self._lose(member, f"{message} (errno {number})")
+            case events.MeasuredEvent():
+                if member.ready is None:
+                    member.at_ready = event
+                else:
+                    member.at_open = event
+            case events.CountersEvent(growth):
+                member.growth = growth
             case _:
-                if event["event"] == "open":
-                    member.progress = {**member.progress, **event}
-                if event["event"] == "end":
-                    member.done = True
-                member.events.append(event)
-                if len(member.events) > _MOST_UNASKED:
-                    self._lose(member, f"it sent {_MOST_UNASKED} answers that nobody asked for")
+                self._take_answer(member, event)
+
+    def _take_answer(self, member: Member, event: events.Event) -> None:
+        if isinstance(event, events.CloseEvent | events.StatusEvent) and member.plan.server is None:
+            event = event._replace(server=events.ServerState())  # it has none
+        match event:
+            case events.ReadyEvent():
+                member.ready = event
+            case events.OpenEvent():
+                member.opened, member.standing = event, event.standing
+            case events.CloseEvent():
+                member.closed = event
+            case events.EndEvent():
+                member.done = True
+            case _:
+                pass
+        member.answers.append(event)
+        if len(member.answers) > _MOST_UNASKED:
+            self._lose(member, f"it sent {_MOST_UNASKED} answers that nobody asked for")
 
     def _look_for_silence(self) -> None:
         now = time.monotonic()
@@ -255,37 +293,58 @@ class Fleet:
 
     def _lose(self, member: Member, why: str) -> None:
         member.lost = why
-        member.lost_open = member.progress.get("open", 0)
+        member.lost_open = member.standing.open
         if member.future is not None:
             self._cluster.cancel(member.future)
         if self.began:
-            self._on_progress(self.progress())
+            self._report()
 
-    def progress(self) -> Event:
+    def _report(self) -> None:
+        self._on_progress(self.progress(), self.machines())
+
+    def progress(self) -> events.ProgressEvent:
         """Where all of them stand: the open connections of a machine that was lost are lost."""
         now = time.monotonic()
         fleet = [member for member in self.members if not member.server]
-        total = together([member.progress for member in fleet if not member.lost])
-        total["lost"] += sum(member.lost_open + member.progress.get("lost", 0) for member in fleet if member.lost)
-        total["failed"] += sum(member.progress.get("failed", 0) for member in fleet if member.lost)
-        total["machines"] = [
-            (member.name, 0 if member.lost else member.progress.get("open", 0), member.share, member.lost)
-            for member in fleet
-        ]
-        return {"event": "progress", "seconds": max(0.0, now - self.began) if self.began else 0.0, **total}
+        total = Standing.merged(member.standing for member in fleet if not member.lost)
+        gone = [member for member in fleet if member.lost]
+        total = total._replace(
+            lost=total.lost + sum(member.lost_open + member.standing.lost for member in gone),
+            failed=total.failed + sum(member.standing.failed for member in gone),
+        )
+        return events.ProgressEvent(max(0.0, now - self.began) if self.began else 0.0, total)
+
+    def machines(self) -> tuple[MachineStanding, ...]:
+        """Each load machine by itself."""
+        return tuple(
+            MachineStanding(member.name, 0 if member.lost else member.standing.open, member.share, member.lost)
+            for member in self.members
+            if not member.server
+        )
 
 
-def _takes(verb: str, arguments: Event, members: list[Member]) -> float:
+def _takes(command: wire.Request[Mergeable], members: list[Member]) -> float:
     """Seconds that a command takes by itself: opening may take its limit, closing goes at its rate."""
-    if verb == "open":
-        return max((float(member.plan.get("seconds", 0.0)) for member in members), default=0.0)
-    if verb == "close" and arguments["rate"]:
-        return float(sum(member.share for member in members) / arguments["rate"])
-    return 0.0
+    match command:
+        case wire.OpenCommand():
+            return max((member.plan.seconds for member in members), default=0.0)
+        case wire.CloseCommand(rate=rate) if rate:
+            return sum(member.share for member in members) / rate
+        case _:
+            return 0.0
 
 
-def _part_of_talk(arguments: Event, number: int, members: int) -> Event:
-    """Each machine lets its part of the talkers talk, at their part of the rate."""
-    talkers = arguments["talkers"]
-    own = talkers * (number + 1) // members - talkers * number // members
-    return {**arguments, "talkers": own, "rate": arguments["rate"] * own / talkers if talkers else 0.0, "alone": False}
+def _part(command: wire.Request[Mergeable], number: int, members: int, at: float) -> wire.Request[Mergeable]:
+    """What one machine of several is to do; `at` is the common moment, by its own CLOCK_MONOTONIC."""
+    match command:
+        case wire.OpenCommand():
+            return command._replace(at=at)
+        case wire.FanoutCommand():
+            return command._replace(at=at, speak=number == 0)
+        case wire.TalkCommand(talkers, rate):
+            own = talkers * (number + 1) // members - talkers * number // members
+            return command._replace(talkers=own, rate=rate * own / talkers if talkers else 0.0, alone=False)
+        case wire.CloseCommand(sample, rate):
+            return command._replace(sample=-(-sample // members), rate=rate / members)
+        case _:
+            return command

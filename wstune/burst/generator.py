@@ -11,7 +11,8 @@ import time
 
 from wstune.burst import tally as t
 from wstune.burst.connections import BATCH, OPEN, Connections
-from wstune.burst.opening import Job, Opening
+from wstune.burst.job import Job
+from wstune.burst.opening import Opening
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Generator:
         self.connections.buffers = job.buffers
         self.connections.epoll.register(commands, select.EPOLLIN)
         way: type[Opening] = Opening
-        if tls is not None or any(route["tunnel"] for route in job.routes):
+        if tls is not None or any(route.tunnel for route in job.routes):
             from wstune.burst.detours import Detours
 
             way = Detours

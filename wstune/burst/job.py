@@ -3,92 +3,68 @@
 from __future__ import annotations
 
 import random
+from typing import NamedTuple
 
 from wstune.burst import pacing
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
-    from wstune.burst.script import Instruction
+from wstune.burst.engine.plan import Address, Plan, Route
+from wstune.burst.ports import share
 
 
-class Job:
-    """What one generator opens.
+class Job(NamedTuple):
+    """One generator's part of a plan.
 
     Attributes:
-        share: connections. sources: addresses to come from; none: the kernel chooses.
-        server: (address, port). path, host, headers: of the request; headers end in CRLF each.
-        routes: where to go and how, when that is not the same for all: each has these four names, a `weight`, the
-            `kind` of its session, `protocols` (subprotocols that are asked for), `name` (the certificate's) and
-            `tunnel` (what a proxy is asked for; empty: none).
-        first_number: of all connections of this machine's generators, counted on by `parts`.
-        programs: what a session of each kind does once it is open; see burst.script.
-        buffers: bytes of unfinished messages that it keeps at the most; 0: no bound.
-        window: handshakes in flight at the most. timeout: seconds for one.
-        phases: for `pacing.due_times`, with `part` of `parts`; empty: as fast as it goes. seed: of chance.
+        part: its number, from 0. routes: the plan's, each with a server and a host.
         start: CLOCK_MONOTONIC of the common start, when paced.
     """
 
-    __slots__ = (
-        "buffers",
-        "first_number",
-        "headers",
-        "host",
-        "part",
-        "parts",
-        "path",
-        "phases",
-        "programs",
-        "routes",
-        "seed",
-        "server",
-        "share",
-        "sources",
-        "start",
-        "timeout",
-        "window",
-    )
+    plan: Plan
+    part: int
+    routes: tuple[Route, ...]
+    start: float = 0.0
 
-    def __init__(self, share: int, sources: list[str], server: tuple[str, int]) -> None:
-        self.share = share
-        self.sources = sources
-        self.server = server
-        self.host = (b"[%b]:%d" if ":" in server[0] else b"%b:%d") % (server[0].encode(), server[1])
-        self.path = b"/"
-        self.headers = b""
-        self.window = 256
-        self.buffers = 0
-        self.timeout = 10.0
-        self.first_number = 0
-        self.part = 0
-        self.parts = 1
-        self.phases: list[pacing.Phase] = []
-        self.routes: list[dict[str, Any]] = []
-        self.programs: list[list[Instruction]] = []
-        self.seed = 0
-        self.start = 0.0
+    @classmethod
+    def of(cls, plan: Plan, part: int, port: int, start: float) -> Job:
+        """Of a plan whose server listens on `port`."""
+        target = plan.target._replace(port=port)
+        return cls(plan, part, tuple(_complete(route, target) for route in plan.routes), start)
 
-    def own_route(self) -> dict[str, Any]:
-        """The one way to go where there are no others."""
-        return {
-            "server": self.server,
-            "host": self.host,
-            "path": self.path,
-            "headers": self.headers,
-            "weight": 1,
-            "kind": 0,
-            "protocols": (),
-            "name": "",
-            "tunnel": b"",
-        }
+    @property
+    def parts(self) -> int:
+        """Generators of this machine."""
+        return len(self.plan.shares)
+
+    @property
+    def share(self) -> int:
+        """Connections that it is to open."""
+        return self.plan.shares[self.part]
+
+    @property
+    def sources(self) -> list[str]:
+        """Addresses to come from; none: the kernel chooses."""
+        return share(self.plan.sources, self.parts, self.part) if self.plan.sources else []
+
+    @property
+    def buffers(self) -> int:
+        """Bytes of unfinished messages that it keeps at the most; 0: no bound."""
+        return max(1, self.plan.buffers // self.parts) if self.plan.buffers else 0
+
+    @property
+    def seed(self) -> int:
+        """Of its own chance."""
+        return self.plan.seed * 1_000_003 + self.part
 
     def due_times(self) -> list[float]:
         """CLOCK_MONOTONIC times at which to start each connection, the last first; empty when not paced."""
-        if not self.phases:
-            return []
+        phases = self.plan.phases
         # Gaps between arrivals are no secret.
-        some_random = any(len(phase) > 4 and phase[4] for phase in self.phases)
-        dice = random.Random(self.seed * 1_000_003 + self.part).random if some_random else None  # noqa: S311
-        offsets = pacing.due_times(self.phases, self.part, self.parts, dice)
+        dice = random.Random(self.seed).random if any(phase.poisson for phase in phases) else None  # noqa: S311
+        offsets = pacing.due_times(phases, self.part, self.parts, dice)
         return [self.start + offset for offset in offsets][::-1]
+
+
+def _complete(route: Route, target: Address) -> Route:
+    """A route with a server and a host; `target`: where it leads when it does not say."""
+    server = route.server if route.server.port else target
+    name = f"[{server.host}]" if ":" in server.host else server.host
+    return route._replace(server=server, host=route.host or f"{name}:{server.port}".encode())

@@ -18,7 +18,6 @@ from binascii import b2a_base64
 
 from wstune.burst import tally as t
 from wstune.burst.connections import BATCH, CONNECTING, OPEN, SENT, Connections
-from wstune.burst.job import Job as Job
 from wstune.burst.pacing import NUMBER
 from wstune.burst.script import Script
 from wstune.host.addresses import bindable
@@ -27,7 +26,9 @@ from wstune.protocol import handshake
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+
+    from wstune.burst.engine.plan import Route
+    from wstune.burst.job import Job
 
 NO_PORT = 24  # linux/in.h IP_BIND_ADDRESS_NO_PORT
 _EINPROGRESS = 115
@@ -51,8 +52,8 @@ class Opening:
         self.answer: tuple[bytes, bytes] | None = None
         self.counts = ([0] * t.BUCKETS, [0] * t.BUCKETS)  # of CONNECT_MS, UPGRADE_MS, not yet in the tally
         self.halted = False
-        self.script = Script(connections, job.programs, job.seed * 1_000_003 + job.part) if job.programs else None
-        self.routes = job.routes or [job.own_route()]
+        self.script = Script(connections, job.plan.programs, job.seed) if job.plan.programs else None
+        self.routes = job.routes
         self.order = self._order()
         self.tags: dict[int, int] = {}  # fd → its place in the order, while something hangs on it
 
@@ -60,20 +61,20 @@ class Opening:
         """Which route each connection takes, in shares as their weights say, well mixed; empty when there is one."""
         if len(self.routes) == 1:
             return b""
-        whole = sum(route["weight"] for route in self.routes)
+        whole = sum(route.weight for route in self.routes)
         order = bytearray()
         seen = 0.0
         for at, route in enumerate(self.routes):
-            seen += route["weight"]
+            seen += route.weight
             order += bytes((at,)) * (round(self.job.share * seen / whole) - len(order))
-        random.Random(self.job.seed * 1_000_003 + self.job.part).shuffle(order)  # noqa: S311
+        random.Random(self.job.seed).shuffle(order)  # noqa: S311
         return bytes(order)
 
     def number(self, place: int) -> int:
         """The number of this generator's connection at that place: from 1, each once over all generators."""
-        return self.job.first_number + self.job.part + place * self.job.parts + 1
+        return self.job.plan.first_number + self.job.part + place * self.job.parts + 1
 
-    def route(self, fd: int) -> dict[str, Any]:
+    def route(self, fd: int) -> Route:
         """The route that a connection in the opening takes."""
         return self.routes[self.order[self.tags[fd]]] if self.order else self.routes[0]
 
@@ -91,9 +92,9 @@ class Opening:
         job, connections = self.job, self.connections
         words, states, fail, epoll = connections.words, connections.states, connections.fail, connections.epoll
         started, expected, partial = self.started, self.expected, self.partial
-        targets = [(route["server"], build(route, _MARK)) for route in self.routes]
+        targets = [(route.server.sockaddr, build(route, _MARK)) for route in self.routes]
         server, kind = targets[0][0], socket.SOCK_STREAM | socket.SOCK_NONBLOCK
-        family = socket.AF_INET6 if ":" in server[0] else socket.AF_INET
+        family = socket.AF_INET6 if len(server) > 2 else socket.AF_INET
         make, read, write, now = _socket.socket, connections.io.read, self.first_write(), time.monotonic
         poll, register = epoll.poll, epoll.register
         base64, accept_value = b2a_base64, handshake.accept_value
@@ -104,10 +105,11 @@ class Opening:
         # One kind that says one thing and holds: nothing has to be remembered of a connection until then.
         greet = script.greet if script and script.greeting and not (order or numbered) else None
         tagged = bool((script and not greet) or order or numbered)
-        sources, many = [bindable(source) for source in job.sources], len(job.sources)
+        sources = [bindable(source) for source in job.sources]
+        many = len(sources)
         last = t.BUCKETS - 1
         connect_counts, upgrade_counts = self.counts
-        share, window = job.share, job.window
+        share, window = job.share, job.plan.window
         dues = job.due_times()
         due_of: dict[int, float] = {}
         due = dues.pop() if dues else 0.0
@@ -261,7 +263,7 @@ class Opening:
         """A connection stands, and its program begins, if it has one."""
         place = self.tags.pop(fd)
         if self.script:
-            self.script.begin(fd, self.routes[self.order[place] if self.order else 0]["kind"], self.number(place))
+            self.script.begin(fd, self.routes[self.order[place] if self.order else 0].kind, self.number(place))
 
     def failed(self, phase: int, code: int, fd: int) -> None:
         """A handshake that came to nothing."""
@@ -298,7 +300,7 @@ class Opening:
         if end < 4:
             return t.BAD_ANSWER if len(buffer) > handshake.MAX_HEAD else -1
         answer = bytes(buffer[:end])
-        asked = self.route(fd)["protocols"]
+        asked = self.route(fd).protocols
         try:
             handshake.check_response(answer, accept, asked)
         except handshake.HandshakeError as error:
@@ -322,7 +324,7 @@ class Opening:
 
     def sweep(self, clock: float) -> int:
         """Give up handshakes that took too long. Returns how many."""
-        late = [fd for fd, start in self.started.items() if clock - start > self.job.timeout]
+        late = [fd for fd, start in self.started.items() if clock - start > self.job.plan.timeout]
         for fd in late:
             self.failed(self.phase(fd), t.TIMEOUT, fd)
         return len(late)
@@ -332,6 +334,6 @@ class Opening:
         return t.CONNECT if self.connections.states[fd] == CONNECTING else t.UPGRADE
 
 
-def build(route: dict[str, Any], key: bytes) -> bytes:
+def build(route: Route, key: bytes) -> bytes:
     """The request of a route."""
-    return handshake.build_request(route["host"], route["path"], key, route["headers"])
+    return handshake.build_request(route.host, route.path, key, route.headers)

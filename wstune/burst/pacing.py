@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    Phase = tuple[float, ...]
+    from wstune.burst.engine.plan import TimedPhase
 
 NUMBER = b"\1"
 """Stands in a request where the connection's number belongs."""
@@ -66,29 +66,26 @@ def fits(mean: float, places: int) -> bool:
     return mean + 4 * sqrt(mean) <= places
 
 
-def shares(phases: Sequence[Phase], parts: int) -> list[int]:
+def shares(phases: Sequence[TimedPhase], parts: int) -> list[int]:
     """What each process opens of these phases: as many as it has due times."""
-    each = [split(int(count), parts) for _, _, count, *_ in phases]
+    each = [split(phase.arrivals, parts) for phase in phases]
     return [sum(split_[part] for split_ in each) for part in range(parts)]
 
 
 def due_times(
-    phases: Sequence[Phase], part: int, parts: int, poisson: Callable[[], float] | None = None
+    phases: Sequence[TimedPhase], part: int, parts: int, poisson: Callable[[], float] | None = None
 ) -> Iterator[float]:
     """When each connection of one process out of `parts` is due, in seconds from the common start: the open model.
 
     Args:
-        phases: (rate at the start, rate at the end, count) in connections a second, one after the other; a ramp where
-            the two rates differ. With two numbers more: the seconds until the next phase begins, and whether arrivals
-            are at random.
-        poisson: uniform numbers in [0, 1), to draw exponential gaps with; None for even ones. The arrivals of several
-            independent Poisson processes are one Poisson process of the summed rate.
+        phases: rates in connections a second, one after the other; a ramp where the two rates differ.
+        poisson: uniform numbers in [0, 1), to draw exponential gaps with where a phase is at random. The arrivals of
+            several independent Poisson processes are one Poisson process of the summed rate.
     """
     begin = 0.0
-    for first, last, counted, *more in phases:
-        count = int(counted)
+    for first, last, count, seconds, at_random in phases:
         own = split(count, parts)[part]
-        if poisson is None or (more and not more[1]):
+        if poisson is None or not at_random:
             for at in range(own):
                 yield begin + _even(first, last, count, part + at * parts)
         else:
@@ -97,7 +94,7 @@ def due_times(
                 rate = max(1e-9, _rate(first, last, count, at_time) / parts)
                 at_time += -log(1.0 - poisson()) / rate
                 yield begin + at_time
-        begin += more[0] if more else duration(first, last, count)
+        begin += seconds
 
 
 def duration(first: float, last: float, count: int) -> float:

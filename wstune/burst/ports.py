@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 PER_SOURCE_SHARE = 0.25
 """How much of a source address's ports to use. Past a half connect() goes from 25 µs to over 700 µs, since the kernel
 tries the ports of one parity first (net/ipv4/inet_hashtables.c:__inet_hash_connect); below, the scan is short."""
@@ -31,7 +35,7 @@ def _loopback(number: int) -> str:
     return ".".join(str(address >> shift & 255) for shift in (24, 16, 8, 0))
 
 
-def share(items: list[str], parts: int, part: int) -> list[str]:
+def share(items: Sequence[str], parts: int, part: int) -> list[str]:
     """The addresses of one process out of `parts`: disjoint where there are enough, else shared round robin."""
-    own = items[part::parts]
+    own = list(items[part::parts])
     return own or [items[part % len(items)]]

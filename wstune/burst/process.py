@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import select
 import signal
@@ -10,48 +9,54 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import wstune
 from wstune.burst.coordinator import command_line
+from wstune.burst.engine import events, wire
+from wstune.burst.engine.plan import Plan
 from wstune.errors import InconclusiveError
 
-Event = dict[str, Any]
+Answer = TypeVar("Answer", bound=wire.Mergeable)
 _END_SECONDS = 10.0
 
 
 class Burst:
-    """A running coordinator. `plan` is what `coordinator.Coordinator` reads; `on_progress` gets each progress event."""
+    """A running coordinator; `on_progress` hears of its progress."""
 
-    def __init__(self, plan: Event, on_progress: Callable[[Event], None]) -> None:
+    def __init__(self, plan: Plan, on_progress: Callable[[events.ProgressEvent], None]) -> None:
         self._on_progress = on_progress
         self._buffer = b""
         commands, self._commands = os.pipe()
-        self._events, events = os.pipe()
+        self._events, theirs = os.pipe()
         self._process = subprocess.Popen(
             command_line(str(Path(wstune.__file__).parent.parent)),
             stdin=commands,
-            stdout=events,
+            stdout=theirs,
             start_new_session=True,  # Ctrl-C is ours to handle: it must not reach the workers first
         )
         os.close(commands)
-        os.close(events)
+        os.close(theirs)
         self.send(plan)
 
-    def send(self, command: Event) -> None:
+    def send(self, message: Plan | wire.Command | wire.Request[wire.Mergeable]) -> None:
         """Send one line. Raises InconclusiveError if the coordinator is gone."""
+        self.send_line(wire.line_of(message))
+
+    def send_line(self, line: bytes) -> None:
+        """Send a line as it is. Raises InconclusiveError if the coordinator is gone."""
         try:
-            os.write(self._commands, json.dumps(command).encode() + b"\n")
+            os.write(self._commands, line)
         except BrokenPipeError:
             raise InconclusiveError("the burst's coordinator was lost", "look for the OOM killer in dmesg") from None
 
-    def do(self, verb: str, **arguments: object) -> Event:
-        """Send a command and wait for its event."""
-        self.send({"do": verb, **arguments})
-        return self.wait_for(verb)
+    def do(self, command: wire.Request[Answer]) -> Answer:
+        """Send a command and wait for its answer."""
+        self.send(command)
+        return self.wait_for(command.answer)
 
-    def wait_for(self, name: str, seconds: float | None = None) -> Event:
-        """The next event of that name; progress is reported on the way. Raises OSError for an `error` event.
+    def wait_for(self, kind: type[Answer], seconds: float | None = None) -> Answer:
+        """The next event of that kind; progress is reported on the way. Raises OSError for an `ErrorEvent`.
 
         Raises InconclusiveError at the end of the stream, and after so many seconds.
         """
@@ -60,26 +65,39 @@ class Burst:
             event = self.next_event(None if until is None else max(0.0, until - time.monotonic()))
             if event is None:
                 raise InconclusiveError(f"the burst's coordinator did not answer within {seconds:.0f} s")
-            if event["event"] == name:
+            if isinstance(event, kind):
                 return event
             self._take(event)
+
+    def ready(self, seconds: float) -> events.ReadyEvent:
+        """When the server listens, if there is one. Raises as `wait_for`."""
+        return self.wait_for(events.ReadyEvent, seconds)
 
     def watch(self, seconds: float) -> None:
         """Let time pass; report progress once a second. Returns early if the coordinator says that it is over."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
-            self.send({"do": "status"})
-            self.wait_for("status")
+            self.do(wire.StatusCommand())
             time.sleep(min(left, 1.0))
 
-    def _take(self, event: Event) -> None:
-        if event["event"] in ("progress", "open"):  # an `open` for which nobody waits any more has its counts too
-            self._on_progress(event)
-        elif event["event"] == "error":
-            raise OSError(event["errno"], event["what"])
+    def _take(self, event: events.CoordinatorEvent) -> None:
+        match event:
+            case events.ProgressEvent():
+                self._on_progress(event)
+            case events.OpenEvent():  # for which nobody waits any more: it has its counts, too
+                self._on_progress(events.ProgressEvent(event.seconds, event.standing))
+            case events.ErrorEvent(number, message):
+                raise OSError(number, message)
+            case _:
+                pass
 
-    def next_event(self, seconds: float | None) -> Event | None:
+    def next_event(self, seconds: float | None) -> events.CoordinatorEvent | None:
         """One event, None after `seconds` without. Raises InconclusiveError at the end of the stream."""
+        line = self.next_line(seconds)
+        return None if line is None else wire.read_event(line)
+
+    def next_line(self, seconds: float | None) -> bytes | None:
+        """One event as it came, None after `seconds` without. Raises InconclusiveError at the end of the stream."""
         while b"\n" not in self._buffer:
             ready, _, _ = select.select([self._events], [], [], seconds)
             if not ready:
@@ -89,8 +107,7 @@ class Burst:
                 raise InconclusiveError("the burst's coordinator was lost", "look for the OOM killer in dmesg")
             self._buffer += data
         line, _, self._buffer = self._buffer.partition(b"\n")
-        event: Event = json.loads(line)
-        return event
+        return line
 
     def end(self) -> None:
         """Leave nothing behind: closing stdin makes the coordinator tear down; after a while it is killed, and its

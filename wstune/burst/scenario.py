@@ -6,9 +6,22 @@ The plain flags of `wstune verify` are short for a scenario: `plain()` makes it,
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import NamedTuple
 
 from wstune.burst import pacing
+from wstune.burst.engine.plan import Address, Route, TimedPhase
+from wstune.burst.engine.program import (
+    CloseStep,
+    ExpectStep,
+    Instruction,
+    LoopStep,
+    NextStep,
+    Parts,
+    PingStep,
+    Program,
+    SendStep,
+    ThinkStep,
+)
 from wstune.protocol.frames import BINARY, TEXT
 
 PLACE = "{number}"
@@ -18,6 +31,8 @@ EXPECT_SECONDS = 10.0
 MOST_SESSIONS = 100
 MOST_PHASES = 1000
 MOST_STEPS = 10_000
+_FOREVER = 1e9
+"""Seconds that a phase lasts at the most: some thirty years."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,19 +217,27 @@ class Place:
     """Where connections go.
 
     Attributes:
-        server: what connect() takes, (address, port) or IPv6's four. host: for the request. path: unless a session has
-            its own. name: the certificate's. tunnel: the request to a proxy, if there is one between.
+        server: with port 0: where the plan's target is. host: for the request. path: unless a session has its own.
+        name: the certificate's. tunnel: the request to a proxy, if there is one between.
     """
 
-    server: tuple[str | int, ...]
+    server: Address
     host: str
     path: str = "/"
     name: str = ""
     tunnel: str = ""
 
 
-def compiled(scenario: Scenario, places: tuple[Place, ...], connections: int) -> dict[str, Any]:
-    """`phases`, `routes` and `programs` of a coordinator's plan.
+class Compiled(NamedTuple):
+    """What of a coordinator's plan says what to do: as its fields of these names."""
+
+    phases: tuple[TimedPhase, ...]
+    routes: tuple[Route, ...]
+    programs: tuple[Program, ...]
+
+
+def compiled(scenario: Scenario, places: tuple[Place, ...], connections: int) -> Compiled:
+    """A scenario for a coordinator.
 
     Raises ValueError, worded `got X, expected Y`, when the phases are for fewer connections.
     """
@@ -222,19 +245,14 @@ def compiled(scenario: Scenario, places: tuple[Place, ...], connections: int) ->
         raise ValueError(
             f"got {len(scenario.sessions)} sessions and {len(places)} addresses, expected 255 pairs at most"
         )
-    programs = [program(session.steps) for session in scenario.sessions]
-    return {
-        "phases": timetable(scenario.phases, connections),
-        "routes": [
-            _route(session, kind, place, len(places))
-            for kind, session in enumerate(scenario.sessions)
-            for place in places
-        ],
-        "programs": programs if any(programs) else [],
-    }
+    programs = tuple(program(session.steps) for session in scenario.sessions)
+    routes = tuple(
+        _route(session, kind, place, len(places)) for kind, session in enumerate(scenario.sessions) for place in places
+    )
+    return Compiled(timetable(scenario.phases, connections), routes, programs if any(programs) else ())
 
 
-def timetable(phases: tuple[Phase, ...], connections: int) -> list[list[float]]:
+def timetable(phases: tuple[Phase, ...], connections: int) -> tuple[TimedPhase, ...]:
     """The phases as `pacing.due_times` takes them. Raises ValueError when they are for fewer connections."""
     left, rows = connections, []
     for phase in phases:
@@ -242,65 +260,64 @@ def timetable(phases: tuple[Phase, ...], connections: int) -> list[list[float]]:
         length = pacing.duration(phase.rate, phase.last_rate, count)
         if phase.seconds is not None and left > count:
             length = phase.seconds
-        rows.append([phase.rate, phase.last_rate, count, length, phase.poisson])
+        rows.append(TimedPhase(phase.rate, phase.last_rate, count, min(length, _FOREVER), phase.poisson))
         left -= count
     if phases and left:
         raise ValueError(f"got phases of {connections - left:,} connections, expected {connections:,}")
-    return [row for row in rows if row[2] or row[3]]
+    return tuple(row for row in rows if row.arrivals or row.seconds)
 
 
-def _route(session: Session, kind: int, place: Place, places: int) -> dict[str, Any]:
+def _route(session: Session, kind: int, place: Place, places: int) -> Route:
     lines = list(session.headers)
     if session.origin:
         lines.append(f"Origin: {session.origin}")
     if session.subprotocols:
         lines.append(f"Sec-WebSocket-Protocol: {', '.join(session.subprotocols)}")
-    return {
-        "server": list(place.server),
-        "host": place.host,
-        "path": _numbered(session.path or place.path),
-        "headers": _numbered("".join(f"{line}\r\n" for line in lines)),
-        "weight": session.weight / places,
-        "kind": kind,
-        "protocols": list(session.subprotocols),
-        "name": place.name,
-        "tunnel": place.tunnel,
-    }
+    return Route(
+        server=place.server,
+        host=place.host.encode(),
+        path=_numbered(session.path or place.path),
+        headers=_numbered("".join(f"{line}\r\n" for line in lines)),
+        weight=session.weight / places,
+        kind=kind,
+        protocols=tuple(name.encode() for name in session.subprotocols),
+        name=place.name,
+        tunnel=place.tunnel.encode(),
+    )
 
 
-def _numbered(text: str) -> str:
-    return text.replace(PLACE, pacing.NUMBER.decode())
+def _numbered(text: str) -> bytes:
+    return text.encode().replace(PLACE.encode(), pacing.NUMBER)
 
 
-def program(steps: tuple[Step, ...]) -> list[list[Any]]:
-    """Steps as burst.script runs them, loops unrolled into jumps."""
-    made: list[list[Any]] = []
+def program(steps: tuple[Step, ...]) -> Program:
+    """Steps as instructions, loops unrolled into jumps."""
+    made: list[Instruction] = []
     _append(made, steps, [0])
-    return made
+    return tuple(made)
 
 
-def _append(made: list[list[Any]], steps: tuple[Step, ...], slots: list[int]) -> None:
+def _append(made: list[Instruction], steps: tuple[Step, ...], slots: list[int]) -> None:
     for step in steps:
         match step:
             case Send(text, binary):
-                made.append(["send", BINARY if binary else TEXT, _text(text)])
+                made.append(SendStep(BINARY if binary else TEXT, _parts(text)))
             case Expect(text, seconds):
-                made.append(["expect", _text(text), seconds])
+                made.append(ExpectStep(_parts(text), seconds))
             case Think(how, low, high):
-                made.append(["think", how, low, high])
+                made.append(ThinkStep(how, low, high))
             case Ping():
-                made.append(["ping"])
+                made.append(PingStep())
             case Close(code):
-                made.append(["close", code])
+                made.append(CloseStep(code))
             case Repeat(times, inner):
                 slot = slots[0]
                 slots[0] += 1
-                made.append(["loop", slot, times])
+                made.append(LoopStep(slot, times))
                 start = len(made)
                 _append(made, inner, slots)
-                made.append(["next", slot, start])
+                made.append(NextStep(slot, start))
 
 
-def _text(text: str) -> Any:
-    """Whole, or the parts around the connection's number: what JSON carries to burst.script.read_programs."""
-    return text.split(PLACE) if PLACE in text else {"text": text}
+def _parts(text: str) -> Parts:
+    return tuple(text.encode().split(PLACE.encode()))

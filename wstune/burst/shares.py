@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from wstune.burst import tally as t
+from wstune.burst.engine.plan import TimedPhase
 
 WHOLE_KERNEL = frozenset(
     (
@@ -24,8 +24,7 @@ WHOLE_KERNEL = frozenset(
 _WHOLE_KERNEL_COUNTERS = ("softnet.", "file-nr.", "vmstat.", "sockstat.TCP.orphan", "sockstat.TCP.alloc", "cgroup.")
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(NamedTuple):
     """Connections that one limit of a machine allows, and the way to more."""
 
     name: str
@@ -33,17 +32,29 @@ class Limit:
     fix: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """What a machine has room for. Machines of one `boot_id` are one kernel; of one `netns` too, one set of ports."""
+class MachineRoom(NamedTuple):
+    """What a machine has room for, and what a plan needs to know of it. Machines of one `boot_id` are one kernel; of
+    one `netns` too, one set of ports. `sources`: the addresses to come from that are its own."""
 
-    name: str
     limits: tuple[Limit, ...]
     boot_id: str = ""
     netns: int = 0
+    cpus: int = 1
+    nofile: int = 0
+    ram_bytes: int | None = None
+    sources: tuple[str, ...] = ()
 
 
-def budgets(offers: Sequence[Offer]) -> list[Limit]:
+class MachineStanding(NamedTuple):
+    """Where a load machine stands: connections open, of its share; why it was lost, empty while it is not."""
+
+    name: str
+    open: int
+    share: int
+    lost: str
+
+
+def budgets(offers: Sequence[MachineRoom]) -> list[Limit]:
     """What binds each of the machines first, with what several of them share divided between them.
 
     A machine of which nothing is known to bind has a budget of `UNBOUND`.
@@ -79,15 +90,12 @@ def allot(wanted: int, budget: Sequence[int]) -> list[int]:
     return shares
 
 
-def phases_of(phases: Sequence[Sequence[float]], shares: Sequence[int]) -> list[list[list[float]]]:
-    """The phases of each machine: all run for as long as the whole, at its share of the rates.
-
-    A phase is as `burst.scenario.timetable` makes it: rate, rate at the end, count, seconds, whether at random.
-    """
+def phases_of(phases: Sequence[TimedPhase], shares: Sequence[int]) -> list[tuple[TimedPhase, ...]]:
+    """The phases of each machine: all run for as long as the whole, at its share of the rates."""
     wanted, done, passed = sum(shares), [0] * len(shares), 0
-    found: list[list[list[float]]] = [[] for _ in shares]
-    for first, last, counted, *more in phases:
-        count = int(counted)
+    found: list[list[TimedPhase]] = [[] for _ in shares]
+    for phase in phases:
+        count = phase.arrivals
         passed += count
         exact = [passed * share / wanted - had for share, had in zip(shares, done, strict=True)]
         own = [max(0, int(part)) for part in exact]
@@ -96,19 +104,9 @@ def phases_of(phases: Sequence[Sequence[float]], shares: Sequence[int]) -> list[
         for at, part in enumerate(own):
             done[at] += part
             scale = part / count if part else 1.0
-            found[at].append([first * scale, last * scale, part, *more])
-    return found
-
-
-def merged_words(tallies: Sequence[dict[str, int]]) -> dict[str, int]:
-    """The sum of sparse tallies, as a coordinator's `close` tells them: index of the word → count."""
-    dense = []
-    for sparse in tallies:
-        words = [0] * t.LENGTH
-        for at, word in sparse.items():
-            words[int(at)] = word
-        dense.append(words)
-    return {str(at): word for at, word in enumerate(t.merge(dense)) if word}
+            rates = phase.first_rate * scale, phase.last_rate * scale
+            found[at].append(TimedPhase(*rates, part, phase.seconds, phase.poisson))
+    return [tuple(own) for own in found]
 
 
 def merged_counters(growths: Sequence[tuple[str, int, dict[str, int]]]) -> dict[str, int]:

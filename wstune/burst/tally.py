@@ -98,7 +98,7 @@ def merge(tallies: Sequence[Sequence[int]]) -> list[int]:
     return total
 
 
-def errors(words: list[int]) -> dict[tuple[str, str], int]:
+def errors(words: Sequence[int]) -> dict[tuple[str, str], int]:
     """The errors of a tally: (phase, name) → count."""
     return {
         (phase, error_name(code)): words[base + code]
@@ -108,7 +108,7 @@ def errors(words: list[int]) -> dict[tuple[str, str], int]:
     }
 
 
-def percentiles(words: list[int], histogram: int) -> dict[str, float] | None:
+def percentiles(words: Sequence[int], histogram: int) -> dict[str, float] | None:
     """Milliseconds at p50, p90, p99, p999, max, and the count; None if nothing was recorded."""
     counts = words[histogram : histogram + BUCKETS]
     total = sum(counts)
@@ -121,7 +121,7 @@ def percentiles(words: list[int], histogram: int) -> dict[str, float] | None:
     return result
 
 
-def _index_at(counts: list[int], rank: int) -> int:
+def _index_at(counts: Sequence[int], rank: int) -> int:
     seen = 0
     for index, count in enumerate(counts):
         seen += count

@@ -18,10 +18,9 @@ import time
 from wstune import signals
 from wstune.burst import tally as t
 from wstune.burst.connections import BOARD_WORDS, CLOCK_NS
+from wstune.burst.engine.events import LostProcess, ServerState
 from wstune.burst.generator import Generator
-from wstune.burst.opening import Job
-from wstune.burst.ports import share
-from wstune.burst.script import read_programs
+from wstune.burst.job import Job
 from wstune.burst.steering import Steering
 from wstune.chat import stats
 from wstune.chat.server import Options
@@ -31,8 +30,8 @@ from wstune.host import worker
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Any
 
+    from wstune.burst.engine.plan import Plan, TlsPlan
     from wstune.burst.tls import ClientTls
 
 _START_SECONDS = 10.0
@@ -45,23 +44,24 @@ class Tree:
 
     Attributes:
         words: all tallies; `tallies[i]` is that of generator i. pids: generator's pid → i. pipes: i → descriptor.
-        lost: (`server` or `generator`, pid) of processes that ended by themselves.
+        lost: processes that ended by themselves. port: of the server.
     """
 
-    def __init__(self, plan: dict[str, Any], inherited: tuple[int, ...]) -> None:
+    def __init__(self, plan: Plan, inherited: tuple[int, ...]) -> None:
         self.plan = plan
-        self.generators = len(plan["shares"])
+        self.port = plan.target.port
+        self.generators = len(plan.shares)
         self.words = memoryview(mmap.mmap(-1, max(1, self.generators) * t.LENGTH * 8)).cast("Q")
         self.tallies = [self.words[at * t.LENGTH : (at + 1) * t.LENGTH] for at in range(self.generators)]
         self.board = memoryview(mmap.mmap(-1, BOARD_WORDS * 8)).cast("Q")
-        self.board[CLOCK_NS] = plan.get("clock_ns", 0)
+        self.board[CLOCK_NS] = plan.clock_ns
         self.pids: dict[int, int] = {}
         self.pipes: dict[int, int] = {}
-        self.lost: list[tuple[str, int]] = []
+        self.lost: list[LostProcess] = []
         self.supervisor: Supervisor | None = None
         self.steering: Steering | None = None
         self.server_pid = 0
-        self.tls = _tls(plan["tls"]) if plan.get("tls") else None  # once, for all that are forked
+        self.tls = _tls(plan.tls) if plan.tls else None  # once, for all that are forked
         self._inherited = inherited
         self._dead_servers: set[int] = set()
 
@@ -72,22 +72,24 @@ class Tree:
     # The server.
 
     def start_server(self) -> None:
-        """Listen and fork the workers; the port is in the plan's target then. Raises OSError."""
-        server = self.plan["server"]
+        """Listen and fork the workers, if the server is to be ours; `port` is its own then. Raises OSError."""
+        plan, server = self.plan, self.plan.server
+        if server is None:
+            return
         options = Options()
         options.reset_on_close = True
-        address, port = self.plan["target"]
+        address, port = plan.target.host, plan.target.port
         if port and port_is_taken(address, port):
             raise OSError(errno.EADDRINUSE, "the port is in use")
-        supervisor = self.supervisor = Supervisor(address, port, server["processes"], server["backlog"], options)
-        self.plan["target"][1] = supervisor.port
+        supervisor = self.supervisor = Supervisor(address, port, server.processes, server.backlog, options)
+        self.port = supervisor.port
         me = os.getpid()
         gc.freeze()
         self.server_pid = os.fork()
         if self.server_pid == 0:
             _supervise(supervisor, self._inherited, me)
-        if server["processes"] > self.plan["openers"] and self.generators and not self.plan.get("phases"):
-            many = server["processes"], self.plan["openers"], sum(self.plan["shares"])
+        if server.processes > plan.openers and self.generators and not plan.phases:
+            many = server.processes, plan.openers, sum(plan.shares)
             self.steering = Steering(supervisor.listeners[0].dup(), *many)
         for listener in supervisor.listeners:
             listener.close()
@@ -109,16 +111,16 @@ class Tree:
         supervisor = self.supervisor
         return [] if supervisor is None else [int(supervisor.stats.row(at)[stats.PID]) for at in self._workers()]
 
-    def server_figures(self) -> dict[str, int]:
-        """`alive` workers, `accept_errors` and the `errno` of the last of them."""
+    def server_state(self) -> ServerState:
+        """What our server says of itself."""
         supervisor = self.supervisor
         if supervisor is None:
-            return {"alive": 0, "accept_errors": 0, "errno": 0}
-        return {
-            "alive": supervisor.stats.total(stats.ALIVE),
-            "accept_errors": supervisor.stats.total(stats.ACCEPT_ERRORS),
-            "errno": max(int(supervisor.stats.row(at)[stats.LAST_ERRNO]) for at in self._workers()),
-        }
+            return ServerState()
+        return ServerState(
+            supervisor.stats.total(stats.ALIVE),
+            supervisor.stats.total(stats.ACCEPT_ERRORS),
+            max(int(supervisor.stats.row(at)[stats.LAST_ERRNO]) for at in self._workers()),
+        )
 
     def _workers(self) -> range:
         return range(self.supervisor.stats.workers if self.supervisor else 0)
@@ -144,7 +146,7 @@ class Tree:
                     os.close(fd)
                 if self.steering is not None:
                     self.steering.close()
-                job = self._job(index, start)
+                job = Job.of(self.plan, index, self.port, start)
                 Generator(job, self.tallies[index], self.board, theirs.detach(), self.tls).run()
             except Exception:
                 import traceback
@@ -156,26 +158,6 @@ class Tree:
         self.pids[pid] = index
         self.pipes[index] = ours.detach()
         return self.pipes[index]
-
-    def _job(self, index: int, start: float) -> Job:
-        plan = self.plan
-        sources = plan["sources"]
-        address, port = plan["target"]
-        job = Job(plan["shares"][index], share(sources, self.generators, index) if sources else [], (address, port))
-        job.path = plan["path"].encode()
-        job.headers = plan.get("headers", "").encode()
-        if plan.get("host"):
-            job.host = plan["host"].encode()
-        if plan.get("buffers"):
-            job.buffers = max(1, plan["buffers"] // self.generators)
-        job.window, job.timeout = plan["window"], plan["timeout"]
-        job.part, job.parts, job.start = index, self.generators, start
-        job.phases = [tuple(phase) for phase in plan.get("phases", ())]
-        job.seed = plan.get("seed", 0)
-        job.routes = [_route(route, (address, port)) for route in plan.get("routes", ())]
-        job.programs = read_programs(plan.get("programs", []))
-        job.first_number = plan.get("first_number", 0)
-        return job
 
     # Both.
 
@@ -190,20 +172,20 @@ class Tree:
                 break
             if pid == self.server_pid:
                 self.server_pid = 0
-                self.lost.append(("server", pid))
+                self.lost.append(LostProcess("server", pid))
             elif pid in self.pids:
                 index = self.pids.pop(pid)
                 os.close(self.pipes.pop(index))
                 words = self.tallies[index]
                 words[t.LOST] += words[t.OPEN]
                 words[t.OPEN], words[t.DONE] = 0, 1
-                self.lost.append(("generator", pid))
+                self.lost.append(LostProcess("generator", pid))
         if self.supervisor is not None and self.server_pid:
             for at in self._workers():
                 row = self.supervisor.stats.row(at)
                 if row[stats.PID] and not row[stats.ALIVE] and at not in self._dead_servers:
                     self._dead_servers.add(at)
-                    self.lost.append(("server", int(row[stats.PID])))
+                    self.lost.append(LostProcess("server", int(row[stats.PID])))
 
     def end_generators(self) -> None:
         """End every generator, and every server worker but one, and wait for the generators.
@@ -224,7 +206,7 @@ class Tree:
         for pid in self.pids:
             os.waitpid(pid, 0)
         if servers:
-            _until_every_fin_is_answered(self.plan["target"][1])
+            _until_every_fin_is_answered(self.port)
         _signal(servers[:1], signal.SIGCONT)
         for pipe in self.pipes.values():
             os.close(pipe)
@@ -242,20 +224,10 @@ class Tree:
         self.end_generators()
 
 
-def _route(plan: dict[str, Any], target: tuple[str, int]) -> dict[str, Any]:
-    """A route of the plan, its texts as bytes, as they go over the wire; without an address, it leads to `target`."""
-    route = {**plan, "host": plan["host"] or f"{target[0]}:{target[1]}"}
-    for name in ("host", "path", "headers", "tunnel"):
-        route[name] = route[name].encode()
-    route["protocols"] = tuple(name.encode() for name in plan["protocols"])
-    route["server"] = tuple(plan["server"]) or target
-    return route
-
-
-def _tls(plan: dict[str, Any]) -> ClientTls:
+def _tls(plan: TlsPlan) -> ClientTls:
     from wstune.burst.tls import ClientTls, context
 
-    return ClientTls(context(plan["ca"], insecure=plan["insecure"]))
+    return ClientTls(context(plan.ca, insecure=plan.insecure))
 
 
 def _signal(pids: Iterable[int], number: int) -> None:

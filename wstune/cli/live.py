@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
 
-    from wstune.actions.verify import Progress
+    from wstune.actions.verify_options import Progress
 
 
 SPARKS = "▁▂▃▄▅▆▇█"

@@ -6,10 +6,11 @@ import sys
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, assert_never
 
 import typer
 
+from wstune import signals
 from wstune.cli import cluster_options as machines
 from wstune.cli import headers, options
 from wstune.cli import target_options as there
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from wstune.actions.apply import ApplyOptions, Prepared
-    from wstune.actions.verify import Progress, VerifyOptions
+    from wstune.actions.verify_options import Progress, VerifyOptions
+    from wstune.actions.verify_outcome import Outcome
     from wstune.actions.verify_target import Target
     from wstune.burst.cluster_entry import Where
     from wstune.errors import RollbackError
@@ -153,8 +155,7 @@ def verify(
     script = there.scenario(scenario)
     aim = there.aim(target, bool(fanout), ca, insecure, server_name, no_proxy)
     _harms_nobody(aim, yes)
-    from wstune.actions.verify import HOLD_SECONDS, VerifyOptions
-    from wstune.actions.verify_outcome import BurstInterrupted
+    from wstune.actions.verify_options import HOLD_SECONDS, VerifyOptions
     from wstune.actions.verify_plan import default_connections
 
     chosen = VerifyOptions(
@@ -186,23 +187,43 @@ def verify(
     if rate is not None:
         wanted = connections or (script and script.connections) or default_connections(chosen)
         chosen = replace(chosen, connections=wanted, phases=read.phases(rate, wanted))
-    code, failed = None, None
-    try:
-        with errors_for(format_, output), progress_line(quiet, verbose) as on_progress:
+    failed = None
+    with errors_for(format_, output):
+        with progress_line(quiet, verbose) as on_progress:
             if around:
                 applying = _applying(chosen, around, rollback, state_dir)
-                earlier, report, failed = _around(chosen, applying, yes, on_progress)
+                before, outcome, failed = _around(chosen, applying, yes, on_progress)
+                earlier = before or earlier
             else:
-                report = _search(chosen, slo, on_progress) if find_max else _run(chosen, where, on_progress)
-    except BurstInterrupted as cut:
-        report, earlier, code = cut.report, cut.earlier or earlier, cut.code
-    code = _deliver(report, chosen, format_, output, started, earlier, failed.exit_code if failed else code)
-    if failed is not None:
+                outcome = _search(chosen, slo, on_progress) if find_max else _run(chosen, where, on_progress)
+        report, number = _reported(outcome, failed)
+    from wstune.verification import EXIT_CODES
+
+    code = failed.exit_code if failed else signals.exit_code(number) if number else EXIT_CODES[report.verdict]
+    code = _deliver(report, chosen, format_, output, started, earlier, code)
+    if failed is not None and not number:  # a report of what was interrupted says it itself
         print_error(str(failed), failed.tip)
     return code
 
 
-def _run(chosen: VerifyOptions, where: Where | None, on_progress: Callable[[Progress], None]) -> VerifyReport:
+def _reported(outcome: Outcome, failed: RollbackError | None) -> tuple[VerifyReport, int]:
+    """The report of a burst, and the number of the signal that ended it, or 0. Raises why there is none."""
+    from wstune.actions.verify_outcome import BurstFinished, BurstInterrupted, BurstLost, BurstRefused
+
+    match outcome:
+        case BurstFinished(report) | BurstLost(report):
+            return report, 0
+        case BurstInterrupted(report, number):
+            return report, number
+        case BurstRefused(error) if failed is not None:
+            raise failed from error
+        case BurstRefused(error):
+            raise error
+        case _:
+            assert_never(outcome)
+
+
+def _run(chosen: VerifyOptions, where: Where | None, on_progress: Callable[[Progress], None]) -> Outcome:
     if where is not None:
         from wstune.actions import verify_cluster
 
@@ -212,7 +233,7 @@ def _run(chosen: VerifyOptions, where: Where | None, on_progress: Callable[[Prog
     return run(chosen, on_progress)
 
 
-def _search(chosen: VerifyOptions, slo: float, on_progress: Callable[[Progress], None]) -> VerifyReport:
+def _search(chosen: VerifyOptions, slo: float, on_progress: Callable[[Progress], None]) -> Outcome:
     from wstune.actions.find_max import find_max
     from wstune.burst.search import Objective
 
@@ -234,12 +255,13 @@ def _applying(chosen: VerifyOptions, profile: str, rollback: bool, state_dir: st
 
 def _around(
     chosen: VerifyOptions, applying: ApplyOptions, yes: bool, on_progress: Callable[[Progress], None]
-) -> tuple[tuple[str, VerifyReport], VerifyReport, RollbackError | None]:
-    """The first burst by its name, the second, and why what was applied could not be taken back."""
+) -> tuple[tuple[str, VerifyReport] | None, Outcome, RollbackError | None]:
+    """The first burst by its name, the outcome of the second, and why what was applied could not be taken back."""
     from wstune.actions.around import around, label
 
     both = around(chosen, applying, _agree(yes), on_progress, roll_back=applying.runtime_only, argv=command_line())
-    return (label(both.txn, rolled_back=both.rolled_back), both.before), both.after, both.failed
+    before = None if both.before is None else (label(both.txn, rolled_back=both.rolled_back), both.before)
+    return before, both.after, both.failed
 
 
 def _agree(yes: bool) -> Callable[[Prepared], None]:
@@ -287,11 +309,10 @@ def _deliver(
     output: str | None,
     started: str,
     earlier: tuple[str, VerifyReport] | None,
-    code: int | None,
+    code: int,
 ) -> int:
-    """Write the report. `code`: the exit code; None: that of the verdict."""
+    """Write the report, and give the exit code."""
     from wstune.host.host import Host
-    from wstune.verification import EXIT_CODES
 
     host = Host()
     checked = None
@@ -300,5 +321,5 @@ def _deliver(
 
         with suppress(WstuneError):  # a burst that was made is reported, whatever else cannot be
             checked = run_check(chosen.profile, host, connections=report.connections, profile_dirs=chosen.profile_dirs)
-    code, boot_id = EXIT_CODES[report.verdict] if code is None else code, host.facts().boot_id
+    boot_id = host.facts().boot_id
     return deliver_verify(report, format_, output, started, code, boot_id, check=checked, baseline=earlier)

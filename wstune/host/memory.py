@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from wstune.host.files import Root, is_decimal
 
@@ -113,7 +114,7 @@ def _slab_link(root: Root, name: str) -> str | None:
         return None
 
 
-def private_bytes(pids: list[int] | tuple[int, ...], root: Root | None = None) -> int:
+def private_bytes(pids: Sequence[int], root: Root | None = None) -> int:
     """Memory that only these processes have: Private_Clean + Private_Dirty (+ Private_Hugetlb) of smaps_rollup (4.14).
 
     A process that is gone has none. Raises PermissionError (OSError) for one that may not be looked at.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from wstune.host.files import Root
 
 
-def cpu_seconds(pids: list[int] | tuple[int, ...], root: Root | None = None) -> float:
+def cpu_seconds(pids: Sequence[int], root: Root | None = None) -> float:
     """CPU time, user and system, of these processes so far (/proc/PID/stat, proc(5)); one that is gone has none."""
     root = root or Root()
     ticks = 0

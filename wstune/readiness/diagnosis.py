@@ -8,14 +8,14 @@ and that the server alone would not have hit, or somebody stopped it: never "the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from math import ceil, inf
 
+from wstune.readiness.evidence import Evidence
 from wstune.readiness.walls import CAUSES, COUNTED, KILLED, KINDS, PLATEAUS, WALLS, Cause
-from wstune.verification import BurstError, Wall
+from wstune.verification import BurstError, Processes, VerifyReport, Wall
 
-__all__ = ["PHASES", "WALLS", "Diagnosis", "Evidence", "diagnose", "errors_table", "verdict", "wall"]
+__all__ = ["PHASES", "WALLS", "Evidence", "diagnose", "errors_table", "verdict", "wall"]
 
 PHASES = ("socket", "bind", "connect", "tls", "upgrade", "hold", "close")
 """Phases of a connection at the generator. The server counts `accept`, `watch`, `bind`; the coordinator `fork`; of a
@@ -30,82 +30,39 @@ _SLACK = 96
 """Descriptors that a process has for itself: stdio, epoll, listener, pipes; plateaus of nofile end that much lower."""
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What a burst showed, as plain values.
-
-    Attributes:
-        wanted, reached, lost: connections.
-        held_seconds: how long they were held.
-        errors: (`server` or `generator`, phase, errno or word) → how often. Phases: see PHASES.
-        counters: growth of kernel counters (keys as host.counters has them).
-        server_processes, nofile_each, single_process_limit: as in verification.Processes; 0 processes: a server
-            elsewhere, whose host cannot be read.
-        stopped_by: the guard that stopped it: a name of KINDS; empty when none did. `stopped_why` is its sentence.
-        fits: connections of both ends that the guard's budget allows, when it stopped before so many were open.
-        workers_lost: `server` or `generator` → processes that were killed from outside.
-        apart: the load came from other hosts, so that nothing is shared.
-        machines_lost: machine of a cluster → why it counts as lost; machine_cut: the one machine that lost (nearly) all
-            of its connections while all others lost none. server_machine: which of them the server was on.
-        server_cpu, generator_cpu: share of the machine's CPU time while opening, 0 to 1; None when not measured.
-        rate: connections opened a second.
-        ports_each: source ports of one source address; 0 when not known.
-    """
-
-    wanted: int
-    reached: int
-    lost: int = 0
-    held_seconds: float = 0.0
-    errors: Mapping[tuple[str, str, str], int] = field(default_factory=dict)
-    counters: Mapping[str, int] = field(default_factory=dict)
-    server_processes: int = 1
-    nofile_each: int = 0
-    single_process_limit: int = 0
-    stopped_by: str = ""
-    stopped_why: str = ""
-    fits: int = 0
-    interrupted: bool = False
-    workers_lost: Mapping[str, int] = field(default_factory=dict)
-    apart: bool = False
-    machines_lost: Mapping[str, str] = field(default_factory=dict)
-    machine_cut: str = ""
-    server_machine: str = ""
-    cpus: int = 1
-    server_cpu: float | None = None
-    generator_cpu: float | None = None
-    rate: float = 0.0
-    ports_each: int = 0
-    fanout_expected: int = 0
-    fanout_delivered: int = 0
-    canary_attempts: int = 0
-    canary_failed: int = 0
-
-    @property
-    def here(self) -> bool:
-        """Whether the server is on this host too, so that both ends share its limits."""
-        return self.server_processes > 0 and not self.apart
-
-    @property
-    def short(self) -> bool:
-        """Whether fewer were open than wanted, or some were lost."""
-        return self.reached < self.wanted or self.lost > 0
-
-
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
-    """What the evidence comes to; `verdict` and `sentences` as in VerifyReport."""
-
-    verdict: str
-    errors: tuple[BurstError, ...]
-    wall: Wall | None
-    sentences: tuple[str, ...]
-
-
-def diagnose(evidence: Evidence) -> Diagnosis:
-    """Errors, wall and verdict of a burst."""
+def diagnose(evidence: Evidence) -> VerifyReport:
+    """The report of a burst: its errors, its wall and its verdict, with all that it showed."""
     found = wall(evidence)
     word, sentences = verdict(evidence, found)
-    return Diagnosis(word, errors_table(evidence), found, sentences)
+    return VerifyReport(
+        verdict=word,
+        url=evidence.url,
+        connections=evidence.asked or evidence.wanted,
+        reached=evidence.reached,
+        held_seconds=evidence.held_seconds,
+        lost=evidence.lost,
+        open=evidence.open,
+        canary=evidence.canary,
+        fanout=evidence.fanout,
+        memory=evidence.memory,
+        processes=Processes(
+            evidence.server_processes,
+            evidence.generator_processes,
+            evidence.nofile_each,
+            evidence.single_process_limit,
+        ),
+        errors=errors_table(evidence),
+        wall=found,
+        counters=evidence.counters,
+        timeline=tuple(evidence.timeline),
+        interrupted=evidence.interrupted > 0,
+        sentences=(*evidence.remarks, *sentences),
+        pings=evidence.pings,
+        talk=evidence.talk,
+        close=evidence.close,
+        scenario=evidence.scenario,
+        machines=evidence.machines,
+    )
 
 
 def errors_table(evidence: Evidence) -> tuple[BurstError, ...]:
@@ -137,11 +94,12 @@ def wall(evidence: Evidence) -> Wall | None:
         return _wall("machine-cut-off", "generator", f"{evidence.machine_cut}; {_shortfall(evidence)}", evidence)
     if evidence.short:
         return _from_errors(evidence) or _from_cpu(evidence) or _wall("unexplained", "", _shortfall(evidence), evidence)
-    if evidence.fanout_delivered < evidence.fanout_expected:
-        delivered = f"{evidence.fanout_delivered:,} of {evidence.fanout_expected:,} were delivered"
+    fanout, canary = evidence.fanout, evidence.canary
+    if fanout is not None and fanout.delivered < fanout.expected:
+        delivered = f"{fanout.delivered:,} of {fanout.expected:,} were delivered"
         return _wall("fanout-incomplete", "server", delivered, evidence)
-    if evidence.canary_attempts and evidence.canary_failed == evidence.canary_attempts:
-        return _wall("canary-shut-out", "server", f"all {evidence.canary_attempts:,} attempts failed", evidence)
+    if canary is not None and canary.attempts and canary.failed == canary.attempts:
+        return _wall("canary-shut-out", "server", f"all {canary.attempts:,} attempts failed", evidence)
     return None
 
 
@@ -149,12 +107,10 @@ def verdict(evidence: Evidence, found: Wall | None) -> tuple[str, tuple[str, ...
     """`confirmed`, `missed` or `inconclusive`, and remarks of which the last says it in words."""
     remarks: list[str] = []
     if found is None:
-        if evidence.canary_failed:
-            remarks.append(
-                f"a stock client failed in {evidence.canary_failed:,} of {evidence.canary_attempts:,} attempts"
-            )
+        if (canary := evidence.canary) is not None and canary.failed:
+            remarks.append(f"a stock client failed in {canary.failed:,} of {canary.attempts:,} attempts")
         if _busy(evidence):
-            remarks.append(f"no wall was met; opening was CPU-bound, at {evidence.rate:,.0f} connections a second")
+            remarks.append(f"no wall was met; opening was CPU-bound, at {evidence.open.rate:,.0f} connections a second")
         if evidence.here:
             remarks.append(_CLAIM)
         return "confirmed", (*remarks, _confirmed(evidence))
@@ -244,7 +200,7 @@ def _from_cpu(evidence: Evidence) -> Wall | None:
     server, generator = evidence.server_cpu or 0.0, evidence.generator_cpu or 0.0
     cores = min(evidence.server_processes, evidence.cpus)
     served = server * evidence.cpus / cores if cores else 0.0
-    shares = f"server {server:.0%}, generator {generator:.0%} of {evidence.cpus} CPUs, {evidence.rate:,.0f}/s"
+    shares = f"server {server:.0%}, generator {generator:.0%} of {evidence.cpus} CPUs, {evidence.open.rate:,.0f}/s"
     if served >= _BUSY and cores < evidence.cpus:
         return Wall("cpu", "server", f"{shares}; {cores} server process(es) had no more to give", _fix("cpu", evidence))
     return _wall("cpu", "", shares, evidence)
