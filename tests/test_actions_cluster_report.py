@@ -49,7 +49,7 @@ def fleet(*members: Member) -> Fleet:
 
 def burst(target: Target = HOST) -> Run:
     made = run_of(VerifyOptions(target=target), 2_000)
-    made.opened = OpenEvent(2.0, Standing(2_000))
+    made.opened, made.opening = OpenEvent(1.9, Standing(2_000)), 2.0
     return made
 
 
@@ -175,7 +175,9 @@ def test_a_row_of_a_machine() -> None:
     """Its address without the port, its rate by its own last upgrade, its percentiles, what it lost."""
     opened = OpenEvent(3.0, Standing(900))
     told = member("gen1", opened=opened, at_open=measured(None, 3.0), closed=closed(100, 7))
-    row = cluster_report._row(told, generator("gen1"))
+    found = burst()
+    found.opening = 3.0
+    row = cluster_report._row(found, told, generator("gen1"))
     assert (row.name, row.address, row.share, row.opened, row.failed, row.lost) == (
         "gen1",
         "10.0.0.1",
@@ -193,7 +195,7 @@ def test_a_row_of_a_machine() -> None:
 def test_a_row_of_a_machine_that_was_lost() -> None:
     """What it had told last: all that it had open is lost."""
     gone = member("gen1", lost="silent", standing=Standing(600, 3, 2), lost_open=600)
-    row = cluster_report._row(gone, generator("gen1"))
+    row = cluster_report._row(burst(), gone, generator("gen1"))
     assert (row.opened, row.failed, row.lost, row.gone) == (600, 3, 602, "silent")
     assert (row.rate, row.cpu, row.upgrade_ms) == (0.0, None, None)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import Any, TypeVar
 
 import pytest
 
-from tests.verify_runs import run_of
+from tests.verify_runs import ROOM, run_of
+from wstune.actions import verify as verify_module
 from wstune.actions.verify import CLOSE_RATE, drive
 from wstune.actions.verify_measure import baseline
 from wstune.actions.verify_options import Progress, VerifyOptions
@@ -26,6 +28,8 @@ OPENED = events.OpenEvent(0.5, events.Standing(open=10))
 class Driver:
     """A burst that does what it is told, and remembers it; `fails` raises when that is asked for."""
 
+    opened = OPENED
+
     def __init__(self, fails: str = "", error: BaseException | None = None, pending: int = 0) -> None:
         self.asked: list[object] = []
         self.ended = False
@@ -38,6 +42,7 @@ class Driver:
             raise self._error
         self.pending -= isinstance(command, wire.StatusCommand)
         answers = (
+            self.opened,
             events.StatusEvent(1.0, events.Standing(10, pending=max(0, self.pending))),
             events.PingEvent(10, 10),
             events.FanoutEvent(10, 10, 0.1, 1.0),
@@ -171,6 +176,26 @@ def test_before_the_first_connection_the_time_limit_is_an_error() -> None:
         run(burst, time_limit=0.000_001)
     assert burst.ended
     assert burst.verbs == []
+
+
+def test_cpu_time_is_a_share_of_the_time_in_which_it_was_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not of that until the last upgrade: those that wait in vain use it too, and it is never more than there was."""
+
+    class Waits(Driver):
+        def do(self, command: wire.Request[Reply]) -> Reply:
+            answer = super().do(command)
+            if isinstance(answer, events.OpenEvent):
+                time.sleep(0.5)  # handshakes that nobody answers
+            return answer
+
+    monkeypatch.setattr(Driver, "opened", OPENED._replace(seconds=0.05))
+    monkeypatch.setattr("wstune.host.processes.cpu_seconds", lambda pids: 0.2)
+    state = run_of(VerifyOptions(target=ELSEWHERE), 10)
+    state.before = baseline(Host())
+    verify_module._open(Waits(), state)
+    assert state.evidence.generator_cpu is not None
+    assert state.evidence.generator_cpu <= 0.2 / 0.5 / ROOM.cpus
+    assert state.cpu_share(99.0, 2) == 1.0
 
 
 def test_progress_has_a_rate() -> None:

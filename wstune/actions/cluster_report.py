@@ -39,17 +39,17 @@ def measure(run: Run, fleet: Fleet, machines: list[Generator], server: ServerUse
     evidence, opened = run.evidence, run.opened
     if opened is None:
         return
-    seconds, count = max(opened.seconds, 1e-9), opened.standing.open
+    count = opened.standing.open
     rooms = {machine.worker.name: machine.room for machine in machines}
     measured = [(member, member.at_open) for member in fleet.members if member.opened and not member.server]
     shares_of_cpu: dict[str, float] = {}
     for member, own in measured:
         if own and (room := rooms.get(member.name)):
             boot = room.boot_id
-            shares_of_cpu[boot] = shares_of_cpu.get(boot, 0.0) + own.cpu_seconds / seconds / room.cpus
+            shares_of_cpu[boot] = shares_of_cpu.get(boot, 0.0) + run.cpu_share(own.cpu_seconds, room.cpus)
     busiest = max(shares_of_cpu.values(), default=0.0)
     if server.cpu_seconds is not None:
-        evidence.server_cpu = server.cpu_seconds / seconds / run.room.cpus
+        evidence.server_cpu = run.cpu_share(server.cpu_seconds, run.room.cpus)
     if Host().facts().boot_id in shares_of_cpu or busiest >= _BUSY:
         evidence.generator_cpu = busiest
     if not count:
@@ -79,7 +79,7 @@ def _kernel_bytes(fleet: Fleet, rooms: dict[str, MachineRoom]) -> int | None:
 def complete(run: Run, fleet: Fleet, machines: list[Generator], host: Host) -> None:
     """The rows of the machines, who was lost, and the counters of all of them, into the evidence."""
     evidence, by_name = run.evidence, {machine.worker.name: machine for machine in machines}
-    evidence.machines = tuple(_row(member, by_name[member.name]) for member in fleet.members if not member.server)
+    evidence.machines = tuple(_row(run, member, by_name[member.name]) for member in fleet.members if not member.server)
     evidence.machines_lost = {member.name: member.lost for member in fleet.lost}
     evidence.lost_opening = frozenset(member.name for member in fleet.lost if member.opened is None)
     evidence.server_machine = next((member.name for member in fleet.members if member.server), "")
@@ -95,7 +95,7 @@ def complete(run: Run, fleet: Fleet, machines: list[Generator], host: Host) -> N
     run.counted, evidence.counters = growths, shares.merged_counters(growths)
 
 
-def _row(member: Member, machine: Generator) -> Machine:
+def _row(run: Run, member: Member, machine: Generator) -> Machine:
     opened, closed, standing, at_open = member.opened, member.closed, member.standing, member.at_open
     counts = closed.counts if closed else Counts()
     reached = (opened.standing.open if opened else 0) or standing.open
@@ -111,7 +111,7 @@ def _row(member: Member, machine: Generator) -> Machine:
         percentiles(counts, tally.UPGRADE_MS),
         machine.budget.connections if machine.budget.name else None,
         machine.budget.name,
-        at_open.cpu_seconds / seconds / machine.room.cpus if seconds and at_open else None,
+        run.cpu_share(at_open.cpu_seconds, machine.room.cpus) if at_open else None,
         machine.clock * 1000,
         machine.unsure * 1000,
         member.lost,

@@ -123,14 +123,15 @@ def _open(burst: Driver, state: Run) -> None:
     evidence, host, servers = state.evidence, state.host, state.servers
     state.enter("open", "while")
     state.before = before = state.before._replace(slab_bytes=memory.socket_slab_bytes(host.root))
-    used = processes.cpu_seconds(servers)
+    used, began = processes.cpu_seconds(servers), time.monotonic()
     with spare_files():
         opened = state.opened = burst.do(wire.OpenCommand())
+    # Of the whole time in which it was used: the last upgrade may be long ago, while others waited for an answer.
+    state.opening = time.monotonic() - began
     state.progress(events.ProgressEvent(opened.seconds, opened.standing))
-    seconds, cpus = max(opened.seconds, 1e-9), state.room.cpus
     if servers:
-        evidence.server_cpu = (processes.cpu_seconds(servers) - used) / seconds / cpus
-    evidence.generator_cpu = processes.cpu_seconds(opened.pids) / seconds / cpus
+        evidence.server_cpu = state.cpu_share(processes.cpu_seconds(servers) - used, state.room.cpus)
+    evidence.generator_cpu = state.cpu_share(processes.cpu_seconds(opened.pids), state.room.cpus)
     time.sleep(_SETTLE_SECONDS)  # the last accept's garbage: skbs and request sockets are freed by RCU
     reserve = state.planned.reserve_bytes
     evidence.memory = attempt(

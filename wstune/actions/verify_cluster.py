@@ -299,6 +299,7 @@ def _open(both: _Both, state: Run, crew: _Crew) -> None:
         return
     used = processes.cpu_seconds(servers)
     state.opened = opened = both.do(wire.OpenCommand())
+    state.opening = time.monotonic() - both.fleet.began
     state.progress(events.ProgressEvent(opened.seconds, opened.standing), both.fleet.machines())
     time.sleep(_SETTLE_SECONDS)
     remote = both.remote

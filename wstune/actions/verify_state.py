@@ -41,6 +41,7 @@ class Run:
     Attributes:
         planned, room: what it takes of this host. evidence: what it showed so far. before: what was read before it.
         servers: process ids of our server, on this host. port: of our server, else 0. began: by CLOCK_MONOTONIC.
+        opening: seconds that opening took, with those in which handshakes were waited for in vain.
         opened, pings, fanouts, talk, closed: what the coordinator answered; talk_seconds: how long some talked, once
             they are quiet again. close_seconds: from the first close frame to the end.
         lost: the coordinator was lost, or the burst broke off.
@@ -60,6 +61,7 @@ class Run:
     servers: tuple[int, ...] = ()
     port: int = 0
     began: float = field(default_factory=time.monotonic)
+    opening: float = 0.0
     opened: events.OpenEvent | None = None
     pings: list[events.PingEvent] = field(default_factory=list)
     fanouts: list[events.FanoutEvent] = field(default_factory=list)
@@ -96,6 +98,10 @@ class Run:
                 machines=machines,
             )
         )
+
+    def cpu_share(self, seconds: float, cpus: int) -> float:
+        """CPU time that was used while connections were opened, as a share of what there was of it, 0 to 1."""
+        return min(1.0, seconds / max(self.opening, 1e-9) / cpus)
 
     def left(self) -> float:
         """Seconds until the time limit. Raises TimeUpError at it."""
