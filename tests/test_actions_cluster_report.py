@@ -122,6 +122,10 @@ def test_the_cpu_of_a_machine_that_the_head_is_on_is_told() -> None:
         ServerUse(),
     )
     assert found.evidence.generator_cpu == pytest.approx(0.2)
+    at_open = measured(None, 3.9)  # each of them nearly all, as their clocks have it
+    both = fleet(*(member(name, opened=OPENED, at_open=at_open) for name in ("gen1", "gen2")))
+    measure(found, both, machines, ServerUse())
+    assert found.evidence.generator_cpu == 1.0
 
 
 def test_the_servers_machine_is_no_generator() -> None:

@@ -47,7 +47,7 @@ def measure(run: Run, fleet: Fleet, machines: list[Generator], server: ServerUse
         if own and (room := rooms.get(member.name)):
             boot = room.boot_id
             shares_of_cpu[boot] = shares_of_cpu.get(boot, 0.0) + run.cpu_share(own.cpu_seconds, room.cpus)
-    busiest = max(shares_of_cpu.values(), default=0.0)
+    busiest = min(1.0, max(shares_of_cpu.values(), default=0.0))
     if server.cpu_seconds is not None:
         evidence.server_cpu = run.cpu_share(server.cpu_seconds, run.room.cpus)
     if Host().facts().boot_id in shares_of_cpu or busiest >= _BUSY:
