@@ -240,5 +240,7 @@ class VerifyReport:
     talk: Talk | None = None
     close: Close | None = None
     scenario: Steps | None = None
+    figures: dict[str, float] = field(default_factory=dict)
+    """Single numbers by name, of which there is no record here; report.figures says what they are."""
     machines: tuple[Machine, ...] = ()
     """Those of a cluster that made the load; none when this host did."""

@@ -38,6 +38,7 @@ def complete(run: Run) -> None:
     evidence.open = _open_phase(run, counts)
     evidence.pings, evidence.fanout = _pings(run.pings), _fanout(run.fanouts, counts)
     evidence.talk = _talk(run, counts)
+    evidence.figures["unexpected"] = words[tally.UNEXPECTED]
     if closed:
         evidence.stopped_by, evidence.stopped_why = closed.stopped_by, closed.stopped_why
         evidence.close = Close(run.close_seconds, closed.wanted, closed.graceful)

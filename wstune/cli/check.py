@@ -7,9 +7,8 @@ from typing import Annotated
 import typer
 
 from wstune.cli import cluster_options, options
-from wstune.cli.output import check_writable
-from wstune.cli.reporting import deliver_check, errors_for, now
-from wstune.report.formats import ReportFormat
+from wstune.cli.destinations import destinations
+from wstune.cli.reporting import deliver, errors_for, now
 
 
 def register(app: typer.Typer) -> None:
@@ -38,8 +37,8 @@ def check(
     settings: options.Settings = None,
     profile_dir: options.ProfileDirs = None,
     state_dir: options.StateDir = "/var/lib/wstune",
-    format_: options.AnyFormat = ReportFormat.TERMINAL,
-    output: options.Output = None,
+    format_: options.AnyFormat = None,
+    output: options.Outputs = None,
 ) -> int:
     """Judge this host's limits against a profile, and say how many connections it can hold as it is.
 
@@ -49,7 +48,7 @@ def check(
     Exit codes: 0 ready, 1 not ready, 2 usage, 3 when what counts could not be read.
     """
     started = now()
-    check_writable(output)
+    where = destinations(format_, output)
     if hosts is not None:
         from wstune.cli.check_fleet import check_fleet
 
@@ -58,8 +57,7 @@ def check(
             remote_python,
             profile,
             started=started,
-            format_=format_,
-            output=output,
+            where=where,
             connections=connections,
             role=role,
             processes=processes,
@@ -78,7 +76,7 @@ def check(
     from wstune.actions.check import exit_code, run_check
     from wstune.host.host import Host
 
-    with errors_for(format_, output):
+    with errors_for(where):
         report = run_check(
             profile,
             Host(root, pid),
@@ -95,4 +93,4 @@ def check(
             profile_dirs=tuple(profile_dir or ()),
             state_dir=state_dir if root == "/" else None,
         )
-    return deliver_check(report, format_, output, started, exit_code(report, strict))
+    return deliver(report, where, started, exit_code(report, strict), report.host.boot_id)

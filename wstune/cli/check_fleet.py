@@ -12,6 +12,9 @@ from wstune.errors import UsageError
 from wstune.report.formats import ReportFormat
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wstune.cli.destinations import Destination
     from wstune.model import Role
 
 _CODES = {"ready": 0, "not-ready": 1, "inconclusive": 3}
@@ -23,8 +26,7 @@ def check_fleet(
     profile: str,
     *,
     started: str,
-    format_: ReportFormat,
-    output: str | None,
+    where: Sequence[Destination],
     connections: int | None,
     role: Role | None,
     processes: int | None,
@@ -38,8 +40,9 @@ def check_fleet(
 
     if given := next((name for name, value in here_only.items() if value), ""):
         raise UsageError(f"{given} is for this host, not for --hosts", "leave one of the two out")
-    if format_ not in (ReportFormat.TERMINAL, ReportFormat.JSON):
-        raise UsageError(f"--format {format_.value}: a fleet is written as terminal or json", "--format json")
+    for each in where:
+        if each.format not in (ReportFormat.TERMINAL, ReportFormat.JSON):
+            raise UsageError(f"--format {each.format.value}: a fleet is written as terminal or json", "--format json")
     if "/" in profile:
         raise UsageError(f"{profile} is a file here; the machines know profiles by name", "wstune profiles list")
     arguments = [profile]
@@ -54,12 +57,16 @@ def check_fleet(
         arguments += ["--set", pair]
     rows = run_check_fleet(cluster_options.hosts_of(hosts), tuple(arguments), python)
     said = verdict(rows)
-    if format_ is ReportFormat.JSON:
-        from wstune.report.head import Head
-        from wstune.report.json import dumps
+    for each in where:
+        if each.format is ReportFormat.JSON:
+            from wstune.report.head import Head
+            from wstune.report.json import dumps
 
-        head = Head("check --hosts", started, None, command_line(), _CODES[said])
-        write_report(dumps(fleet_document(rows, said, head)), output)
-    else:
-        write_report(fleet_text(rows, said, color=output is None and wants_color(sys.stdout)), output)
+            head = Head("check --hosts", started, None, command_line(), _CODES[said])
+            write_report(dumps(fleet_document(rows, said, head)), each.file)
+        else:
+            color = each.file is None and wants_color(sys.stdout)
+            write_report(fleet_text(rows, said, color=color), each.file)
+    if not any(each.stdout for each in where):
+        write_report(said, None)
     return _CODES[said]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 GROUPS: dict[str, tuple[str, ...]] = {
     "Is it ready": ("check", "capacity", "explain", "profiles", "capture"),
     "Make it ready": ("apply", "rollback", "history", "status", "run"),
-    "Is it true": ("verify", "serve", "scenario"),
+    "Is it true": ("verify", "report", "serve", "scenario"),
     "For elsewhere": ("export",),
 }
 """A heading, and the commands under it; one that stands in none comes last, under `More`."""

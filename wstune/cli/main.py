@@ -36,6 +36,7 @@ VERBS = {
     "run": "run",
     "verify": "verify",
     "serve": "serve",
+    "report": "report",
     "scenario": "scenario",
     "capture": "capture",
     "export": "export",

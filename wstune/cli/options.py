@@ -135,8 +135,20 @@ ProfileDirs = Annotated[
 Output = Annotated[
     str | None, typer.Option("-o", "--output", metavar="FILE", help="Write the report there, whole or not at all.")
 ]
+Outputs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="File to write the report to, whole or not at all; repeatable, as FILE.html, FILE.json or FORMAT:FILE.",
+    ),
+]
+"""Those of the verbs with AnyFormat."""
 ReportFormat = Annotated[Format, typer.Option("--format", help="How to write the report.")]
-AnyFormat = Annotated[formats.ReportFormat, typer.Option("--format", help="How to write the report.")]
+AnyFormat = Annotated[
+    formats.ReportFormat | None, typer.Option("--format", help="Format of the report [default: terminal].")
+]
 """Those of check and verify; the other verbs have two."""
 StateDir = Annotated[str, typer.Option(metavar="DIR", help="Where the journal of what was applied is kept.")]
 EtcRoot = Annotated[str, typer.Option(metavar="DIR", help="The root below which /etc is written.")]

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import typer
 
 from wstune import redaction
+from wstune.cli.destinations import Destination, primary
 from wstune.cli.output import wants_color, write_report
 from wstune.errors import WstuneError
-from wstune.report.formats import Look, ReportFormat, exit_code, write_check, write_verify
+from wstune.report.formats import Look, ReportFormat, exit_code, write
 
 if TYPE_CHECKING:
     from wstune.model import CapacityReport, CheckReport
@@ -32,24 +34,46 @@ def command_line() -> tuple[str, ...]:
 
 
 @contextmanager
-def errors_for(format_: ReportFormat, output: str | None) -> Iterator[None]:
+def errors_for(where: Sequence[Destination]) -> Iterator[None]:
     """A monitoring system that meets an expected error wants to hear UNKNOWN (3), not a number that means CRITICAL."""
     try:
         yield
     except WstuneError as error:
-        if format_ is not ReportFormat.NAGIOS:
+        asked = [each.file for each in where if each.format is ReportFormat.NAGIOS]
+        if not asked:
             raise
         from wstune.report.nagios import error as unknown
 
-        write_report(unknown(str(error), error.tip), output)
+        for file in asked:
+            write_report(unknown(str(error), error.tip), file)
+        if primary(where) is not ReportFormat.NAGIOS:
+            raise
         raise typer.Exit(3) from error
 
 
-def deliver_check(report: CheckReport, format_: ReportFormat, output: str | None, started: str, code: int) -> int:
-    """Write a report of check, and give the exit code."""
-    code = exit_code(format_, report, code)
-    head = _head("check", started, report.host.boot_id, code)
-    write_report(write_check(format_, report, head, Look(_color(output))), output)
+def write_all(report: CheckReport | VerifyReport, head: Head, where: Sequence[Destination], look: Look) -> None:
+    """Write a report everywhere; on stdout its verdict where nothing else of it is there."""
+    for each in where:
+        text = write(each.format, report, head, replace(look, color=_color(each.file)))
+        write_report(text, each.file)
+    if not any(each.stdout for each in where) and report.sentences:
+        write_report(report.sentences[-1], None)
+
+
+def deliver(
+    report: CheckReport | VerifyReport,
+    where: Sequence[Destination],
+    started: str,
+    code: int,
+    boot_id: str | None,
+    look: Look | None = None,
+) -> int:
+    """Write a report of check or verify, and give the exit code."""
+    from wstune.model import CheckReport
+
+    code = exit_code(primary(where), report, code)
+    head = _head("check" if isinstance(report, CheckReport) else "verify", started, boot_id, code)
+    write_all(report, head, where, look or Look())
     return code
 
 
@@ -67,24 +91,6 @@ def deliver_capacity(report: CapacityReport, as_json: bool, output: str | None, 
         text = capacity_text(report, color=_color(output))
     write_report(text, output)
     return 0
-
-
-def deliver_verify(
-    report: VerifyReport,
-    format_: ReportFormat,
-    output: str | None,
-    started: str,
-    code: int,
-    boot_id: str | None,
-    *,
-    check: CheckReport | None = None,
-    baseline: tuple[str, VerifyReport] | None = None,
-) -> int:
-    """Write a report of verify, and give the exit code. `check` and `baseline` as in report.formats.Look."""
-    code = exit_code(format_, report, code)
-    head = _head("verify", started, boot_id, code)
-    write_report(write_verify(format_, report, head, Look(_color(output), check, baseline)), output)
-    return code
 
 
 def _head(command: str, started: str, boot_id: str | None, code: int) -> Head:

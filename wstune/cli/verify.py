@@ -15,21 +15,23 @@ from wstune.cli import cluster_options as machines
 from wstune.cli import headers, options
 from wstune.cli import target_options as there
 from wstune.cli import verify_options as read
+from wstune.cli.destinations import destinations
 from wstune.cli.live import progress_line
-from wstune.cli.output import check_writable, print_error
-from wstune.cli.reporting import command_line, deliver_verify, errors_for, now
+from wstune.cli.output import print_error
+from wstune.cli.reporting import command_line, deliver, errors_for, now
 from wstune.errors import UsageError, WstuneError
 from wstune.printable import printable_report
-from wstune.report.formats import FORMATS, ReportFormat
+from wstune.report.formats import FORMATS, Look
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from wstune.actions.apply import ApplyOptions, Prepared
     from wstune.actions.verify_options import Progress, VerifyOptions
     from wstune.actions.verify_outcome import Outcome
     from wstune.actions.verify_target import Target
     from wstune.burst.cluster_entry import Where
+    from wstune.cli.destinations import Destination
     from wstune.errors import RollbackError
     from wstune.verification import VerifyReport
 
@@ -134,8 +136,8 @@ def verify(
     cluster_root: machines.ClusterRoot = False,
     remote_python: machines.RemotePython = "",
     profile_dir: options.ProfileDirs = None,
-    format_: options.AnyFormat = ReportFormat.TERMINAL,
-    output: options.Output = None,
+    format_: options.AnyFormat = None,
+    output: options.Outputs = None,
 ) -> int:
     """Open a burst of real WebSocket connections, hold and use them, and say what that proves.
 
@@ -147,7 +149,7 @@ def verify(
         raise UsageError(f"--close {close}: expected rst or graceful", "leave it out for what suits the target")
     if around and find_max:
         raise UsageError("--around and --find-max are two different questions", "ask them one after the other")
-    check_writable(output)
+    written = destinations(format_, output)
     where = machines.where_of(hosts, cluster, serve_on, cluster_cert, insecure_cluster, cluster_root, remote_python)
     if where is not None and (around or find_max):
         raise UsageError("--around and --find-max are for one host", "without --hosts and --cluster")
@@ -188,7 +190,7 @@ def verify(
         wanted = connections or (script and script.connections) or default_connections(chosen)
         chosen = replace(chosen, connections=wanted, phases=read.phases(rate, wanted))
     failed = None
-    with errors_for(format_, output):
+    with errors_for(written):
         with progress_line(quiet, verbose) as on_progress:
             if around:
                 applying = _applying(chosen, around, rollback, state_dir)
@@ -200,7 +202,7 @@ def verify(
     from wstune.verification import EXIT_CODES
 
     code = failed.exit_code if failed else signals.exit_code(number) if number else EXIT_CODES[report.verdict]
-    code = _deliver(report, chosen, format_, output, started, earlier, code)
+    code = _deliver(report, chosen, written, started, earlier, code)
     if failed is not None and not number:  # a report of what was interrupted says it itself
         print_error(str(failed), failed.tip)
     return code
@@ -305,8 +307,7 @@ def _harms_nobody(aim: Target, yes: bool) -> None:
 def _deliver(
     report: VerifyReport,
     chosen: VerifyOptions,
-    format_: ReportFormat,
-    output: str | None,
+    written: Sequence[Destination],
     started: str,
     earlier: tuple[str, VerifyReport] | None,
     code: int,
@@ -316,10 +317,10 @@ def _deliver(
 
     host = Host()
     checked = None
-    if chosen.target.ours and FORMATS[format_].page:
+    if chosen.target.ours and any(FORMATS[each.format].page for each in written):
         from wstune.actions.check import run_check
 
         with suppress(WstuneError):  # a burst that was made is reported, whatever else cannot be
             checked = run_check(chosen.profile, host, connections=report.connections, profile_dirs=chosen.profile_dirs)
     boot_id = host.facts().boot_id
-    return deliver_verify(report, format_, output, started, code, boot_id, check=checked, baseline=earlier)
+    return deliver(report, written, started, code, boot_id, Look(check=checked, baseline=earlier))

@@ -61,6 +61,7 @@ def diagnose(evidence: Evidence) -> VerifyReport:
         talk=evidence.talk,
         close=evidence.close,
         scenario=evidence.scenario,
+        figures=evidence.figures,
         machines=evidence.machines,
     )
 

@@ -41,7 +41,8 @@ class Evidence:
             all others lost none. server_machine: which of them the server was on.
         server_cpu, generator_cpu: share of the machine's CPU time while opening, 0 to 1; None when not measured.
         ports_each: source ports of one source address; 0 when not known.
-        url, open, timeline, canary, fanout, memory, pings, talk, close, scenario, machines: as in VerifyReport.
+        url, open, timeline, canary, fanout, memory, pings, talk, close, scenario, figures, machines: as in
+            VerifyReport.
         remarks: sentences that come before the verdict's.
     """
 
@@ -81,6 +82,7 @@ class Evidence:
     talk: Talk | None = None
     close: Close | None = None
     scenario: Steps | None = None
+    figures: dict[str, float] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
 
     @property

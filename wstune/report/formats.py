@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, cast
 
+from wstune.model import CheckReport
 from wstune.report.shown import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
 
-    from wstune.model import CheckReport
     from wstune.report.head import Head
     from wstune.verification import VerifyReport
 
@@ -58,35 +58,35 @@ class Row:
 
     Attributes:
         module: in wstune.report, with the functions `check` and `verify`: (report, head, look) → text.
+        ending: of the files that are in it where -o names no format.
         own_exit_code: whether the module's `exit_code(report)` replaces that of the verb.
         page: whether it shows the host of a burst beside it, so that `look.check` is worth its making.
     """
 
     module: str
+    ending: str = ""
     own_exit_code: bool = False
     page: bool = False
 
 
 FORMATS: dict[ReportFormat, Row] = {
-    ReportFormat.TERMINAL: Row("plain"),
-    ReportFormat.JSON: Row("document"),
-    ReportFormat.HTML: Row("html", page=True),
-    ReportFormat.MARKDOWN: Row("markdown"),
-    ReportFormat.JUNIT: Row("junit"),
-    ReportFormat.PROMETHEUS: Row("prometheus"),
+    ReportFormat.TERMINAL: Row("plain", ".txt"),
+    ReportFormat.JSON: Row("document", ".json"),
+    ReportFormat.HTML: Row("html", ".html", page=True),
+    ReportFormat.MARKDOWN: Row("markdown", ".md"),
+    ReportFormat.JUNIT: Row("junit", ".xml"),
+    ReportFormat.PROMETHEUS: Row("prometheus", ".prom"),
     ReportFormat.NAGIOS: Row("nagios", own_exit_code=True),
-    ReportFormat.CSV: Row("csv"),
+    ReportFormat.CSV: Row("csv", ".csv"),
 }
 
 
-def write_check(format_: ReportFormat, report: CheckReport, head: Head, look: Look) -> str:
-    """The text of a report of check."""
-    return cast("Check", _module(format_).check)(shown(report), shown(head), shown(look))
-
-
-def write_verify(format_: ReportFormat, report: VerifyReport, head: Head, look: Look) -> str:
-    """The text of a report of verify."""
-    return cast("Verify", _module(format_).verify)(shown(report), shown(head), shown(look))
+def write(format_: ReportFormat, report: CheckReport | VerifyReport, head: Head, look: Look) -> str:
+    """The text of a report of check or verify."""
+    module, record = _module(format_), shown(report)
+    if isinstance(record, CheckReport):
+        return cast("Check", module.check)(record, shown(head), shown(look))
+    return cast("Verify", module.verify)(record, shown(head), shown(look))
 
 
 def exit_code(format_: ReportFormat, report: CheckReport | VerifyReport, usual: int) -> int:

@@ -14,7 +14,7 @@ import jinja2
 from markupsafe import Markup
 
 from wstune import __version__
-from wstune.report import charts, html_parts
+from wstune.report import charts, figures, html_parts
 from wstune.report.json import check_document, dumps
 from wstune.report.json_verify import verify_document
 from wstune.report.words import counted, host_text, role_text
@@ -68,9 +68,11 @@ def verify(report: VerifyReport, head: Head, look: Look) -> str:
         "latencies": html_parts.latencies(report),
         "canary": html_parts.visits(canary),
         "reasons": ", ".join(f"{why} {count:,}" for why, count in sorted(canary.reasons.items())) if canary else "",
-        "use": html_parts.use(report),
+        "lines": list(figures.lines(report)),
+        "machines": html_parts.machines(report),
+        "machine_titles": ("", *(column.title for column in figures.MACHINES), "p99 ms", "room, by what", "lost"),
+        "quantiles": ("", *(title for title, _, _ in figures.QUANTILES), "count"),
         "memory": memory,
-        "available": html_parts.available(report),
         "counters": [(name, f"{change:+,}") for name, change in sorted(report.counters.items())],
         "baseline": look.baseline[0] if look.baseline else "",
         "comparison": html_parts.compared(look.baseline[1], report) if look.baseline else [],
@@ -116,7 +118,8 @@ def _verify_parts(values: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("open", "Open connections", True),
         ("comparison", "Comparison", values["comparison"]),
         ("latency", "Latency", True),
-        ("use", "Messages and memory", True),
+        ("figures", "Figures and memory", True),
+        ("machines", "Load machines", values["machines"]),
         ("findings", "Findings", values["findings"]),
         ("capacity", "Capacity", values["capacity"]),
         ("host", "Machine", True),

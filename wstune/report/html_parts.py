@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from wstune.model import Capacity, CheckReport, Confidence, HostFacts, Outcome, Severity
+from wstune.report import figures
 from wstune.report.comparison import compare
-from wstune.report.words import count, counted, demand_text, reading_text, size, value_text
-from wstune.verification import Canary, Percentiles, VerifyReport
+from wstune.report.words import count, demand_text, reading_text, size, value_text
+from wstune.verification import Canary, VerifyReport
 
 _OUTCOMES = {
     Outcome.FAIL: ("not met", "bad"),
@@ -163,22 +164,27 @@ def phases(report: VerifyReport) -> str:
 
 def latencies(report: VerifyReport) -> list[Row]:
     """A row for everything that was timed."""
-    named: list[tuple[str, Percentiles | None]] = [
-        ("connect", report.open.connect_ms),
-        ("upgrade", report.open.upgrade_ms),
-        ("upgrade, from when it was due", report.open.due_ms),
-    ]
-    canary = report.canary
-    if canary is not None:
-        named += [("canary joins", canary.join_ms), ("canary echo", canary.rtt_ms), ("canary leaves", canary.leave_ms)]
-        for name, phase in canary.phases.items():
-            named += [(f"canary joins, {name}", phase.join_ms), (f"canary echo, {name}", phase.rtt_ms)]
-    named.append(("message to everybody", report.fanout.latency_ms if report.fanout else None))
-    named.append(("chat message", report.talk.latency_ms if report.talk else None))
     return [
-        (name, *(_bare(value) for value in (n.p50, n.p90, n.p99, n.p999, n.max)), f"{n.count:,}")
-        for name, n in named
-        if n is not None
+        (
+            name.strip(),
+            *(figures.milliseconds(getattr(numbers, field)) for _, field, _ in figures.QUANTILES),
+            f"{numbers.count:,}",
+        )
+        for name, numbers in figures.latencies(report)
+    ]
+
+
+def machines(report: VerifyReport) -> list[Row]:
+    """A row for each load machine."""
+    return [
+        (
+            machine.name,
+            *(column.cell(machine) for column in figures.MACHINES),
+            figures.machine_p99(machine),
+            figures.machine_room(machine),
+            machine.gone,
+        )
+        for machine in report.machines
     ]
 
 
@@ -188,49 +194,6 @@ def visits(canary: Canary | None) -> list[Row]:
         return []
     rows: list[Row] = [("all", f"{canary.attempts:,}", f"{canary.failed:,}")]
     return rows + [(name, f"{phase.attempts:,}", f"{phase.failed:,}") for name, phase in canary.phases.items()]
-
-
-def use(report: VerifyReport) -> list[Row]:
-    """Fan-out, pings, chat and closing, each in a sentence."""
-    rows: list[Row] = []
-    fanout, pings, talk, close = report.fanout, report.pings, report.talk, report.close
-    if fanout is not None:
-        first = "" if fanout.first_ms is None else f"first {_ms(fanout.first_ms)}, "
-        rows.append(
-            (
-                "fan-out",
-                f"{counted(fanout.messages, 'message')} to everybody: {fanout.delivered:,} of {fanout.expected:,} "
-                f"delivered, {first}last {fanout.seconds:,.3f} s, {fanout.rate:,.0f}/s",
-            )
-        )
-    else:
-        rows.append(("fan-out", "not done"))
-    if pings is not None:
-        rows.append(("pings", f"{pings.answered:,} of {pings.sent:,} answered, {counted(pings.rounds, 'round')}"))
-    if talk is not None:
-        rows.append(
-            (
-                "chat",
-                f"{counted(talk.talkers, 'talker')}, {counted(talk.messages, 'message')}: {talk.delivered:,} of "
-                f"{talk.expected:,} delivered in {talk.seconds:,.2f} s, {talk.rate:,.0f}/s",
-            )
-        )
-    if close is not None:
-        rows.append(
-            (
-                "closing",
-                f"{close.seconds:,.2f} s; {close.graceful:,} of a sample of {close.sample:,} by the closing handshake",
-            )
-        )
-    processes = report.processes
-    rows.append(
-        (
-            "spread",
-            f"{counted(processes.server, 'server process')}, {counted(processes.generator, 'generator process')}; one "
-            f"process here holds {processes.single_process_limit:,}",
-        )
-    )
-    return rows
 
 
 def memory(report: VerifyReport) -> dict[str, Any] | None:
@@ -251,20 +214,6 @@ def memory(report: VerifyReport) -> dict[str, Any] | None:
             {"name": name, "value": f"{value:,.0f} B", "width": f"{100 * value / total:.1f}"} for name, value in known
         ],
     }
-
-
-def available(report: VerifyReport) -> str:
-    """MemAvailable beside them, and what it leaves out."""
-    found = report.memory
-    words = []
-    if found.available_bytes is not None:
-        words.append(
-            f"MemAvailable fell by {found.available_bytes:,.0f} B a connection: it understates, since reclaimable slab "
-            "counts as available."
-        )
-    if found.projected_connections is not None:
-        words.append(f"By these figures this host's memory holds {found.projected_connections:,}, both ends on it.")
-    return " ".join(words)
 
 
 def compared(before: VerifyReport, after: VerifyReport) -> list[Row]:
@@ -294,9 +243,5 @@ def _figure(value: float | None) -> str:
     return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:,.2f}"
 
 
-def _bare(value: float) -> str:
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
-
-
 def _ms(value: float) -> str:
-    return f"{_bare(value)} ms"
+    return f"{figures.milliseconds(value)} ms"

@@ -17,8 +17,11 @@ from wstune.report.head import Head as Head
 from wstune.service import Limits
 from wstune.values import UNLIMITED, Kind, Value
 
-SCHEMA = 1
+SCHEMA = 2
 """Raised when a reader of an older number could misread the document; a new key does not raise it."""
+
+READS = (1, 2)
+"""Schemas that are read: what came with 2 are new keys."""
 
 _UNSHOWN = re.compile(f"(?!\n)[{CONTROLS}]")
 """What JSON lets stand as it is, and a terminal does not."""
@@ -114,6 +117,7 @@ def _finding(finding: Finding) -> Document:
         "outcome": finding.outcome.value,
         "severity": finding.severity.value,
         "live": _reading(finding.live),
+        "absence": finding.live.absence.value if finding.live.absence else None,
         "required": _required(finding.requirement),
         "persisted": persisted_document(finding.persisted),
         "persisted_by_procps": persisted_document(finding.by_procps),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from wstune.report.json import SCHEMA, Document, Head, head_document
+from wstune.report.json import READS, Document, Head, head_document
 from wstune.verification import (
     EXIT_CODES,
     BurstError,
@@ -56,6 +56,7 @@ def verify_document(report: VerifyReport, head: Head) -> Document:
         "talk": _optional(report.talk, asdict),
         "close": _optional(report.close, asdict),
         "scenario": _optional(report.scenario, asdict),
+        "figures": dict(report.figures),
         "machines": [asdict(machine) for machine in report.machines],
     }
 
@@ -72,8 +73,8 @@ def load_verify(text: str) -> VerifyReport:
         raise ValueError(f"got no JSON ({error}), expected a report of wstune verify --format json") from error
     if not isinstance(document, dict) or document.get("command") != "verify":
         raise ValueError("got some other JSON, expected a report of wstune verify --format json")
-    if document.get("schema") != SCHEMA:
-        raise ValueError(f"got schema {document.get('schema')!r}, expected {SCHEMA}")
+    if document.get("schema") not in READS:
+        raise ValueError(f"got schema {document.get('schema')!r}, expected {' or '.join(map(str, READS))}")
     try:
         return _report(document)
     except (KeyError, TypeError, AttributeError) as error:
@@ -107,6 +108,7 @@ def _report(document: Document) -> VerifyReport:
         "talk": _optional(document.get("talk"), lambda table: _make(Talk, _with_percentiles(table))),
         "close": _optional(document.get("close"), lambda table: _make(Close, table)),
         "scenario": _optional(document.get("scenario"), lambda table: _make(Steps, _with_percentiles(table))),
+        "figures": dict(document.get("figures", {})),
         "machines": tuple(_make(Machine, _with_percentiles(row)) for row in document.get("machines", ())),
     }
     return _make(VerifyReport, table)

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from wstune.model import Finding, Outcome, Severity
+from wstune.report import figures
 from wstune.report.words import counted, demand_text, host_text, reading_text, role_text
 
 if TYPE_CHECKING:
     from wstune.model import CheckReport
     from wstune.report.formats import Look
     from wstune.report.head import Head
-    from wstune.verification import VerifyReport
+    from wstune.verification import Machine, VerifyReport
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """XML 1.0 §2.2: what no document may hold, not even escaped."""
@@ -47,6 +48,11 @@ def verify(report: VerifyReport, head: Head, look: Look) -> str:
     """A suite named `wstune verify`; the time of the first case is that of opening, in seconds."""
     suite = _suite("wstune verify", head)
     suite.add_property("url", _xml(report.url))
+    for figure, value in figures.numbers(report):
+        suite.add_property(figure.name, f"{round(value, 3):g}" if value != int(value) else str(int(value)))
+    for latency in figures.LATENCIES:
+        if (percentiles := latency.value(report)) is not None:
+            suite.add_property(f"{latency.name}.p99", f"{percentiles.p99:g}")
     group = "wstune.verify"
     wanted = f"{report.reached:,} of {report.connections:,} were open at once"
     reached = None if report.reached >= report.connections else Failure(wanted, "reached")
@@ -58,6 +64,7 @@ def verify(report: VerifyReport, head: Head, look: Look) -> str:
         _case(group, "all are held", held),
         _case(group, "a message reaches everybody", _fanout(report)),
         _case(group, "a stock client gets in meanwhile", _canary(report)),
+        *(_case(group, f"{machine.name} is there to the end", _machine(machine)) for machine in report.machines),
         _case(group, "the burst is confirmed", _verdict(report)),
     ]
     for case in cases:
@@ -121,6 +128,10 @@ def _canary(report: VerifyReport) -> _Result | None:
     if canary.failed:
         return _with(Failure(f"{canary.failed:,} of {counted(canary.attempts, 'visit')} failed", "canary"), reasons)
     return None
+
+
+def _machine(machine: Machine) -> _Result | None:
+    return Failure(_xml(f"it was lost: {machine.gone}"), "machine") if machine.gone else None
 
 
 def _verdict(report: VerifyReport) -> _Result | None:

@@ -7,13 +7,14 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from wstune.model import Capacity, Confidence, Finding, Outcome
-from wstune.report.words import count, counted, demand_text, host_text, reading_text, role_text, size
+from wstune.report import figures
+from wstune.report.words import count, counted, demand_text, host_text, reading_text, role_text
 
 if TYPE_CHECKING:
     from wstune.model import CheckReport
     from wstune.report.formats import Look
     from wstune.report.head import Head
-    from wstune.verification import Percentiles, VerifyReport
+    from wstune.verification import Machine, Percentiles, VerifyReport
 
 _MARKS = {
     "ready": "✅",
@@ -56,7 +57,7 @@ def check(report: CheckReport, head: Head, look: Look) -> str:
 def verify(report: VerifyReport, head: Head, look: Look) -> str:
     """The verdict, the figures, the wall, the errors; latencies and counters in folds."""
     lines = _title(report.verdict, report.sentences, f"{counted(report.connections, 'connection')} to {report.url}")
-    lines += _table(("", "figure"), _figures(report))
+    lines += _table(("", "figure"), [(label, _plain(text)) for label, text in figures.lines(report)])
     if report.wall is not None:
         wall = report.wall
         lines += [
@@ -69,9 +70,12 @@ def verify(report: VerifyReport, head: Head, look: Look) -> str:
             for e in report.errors
         ]
         lines += _table(("phase", "error", "times", "side", "limit", "fix"), rows)
-    latencies = [row for name, numbers in _latencies(report) for row in _percentiles(name, numbers)]
+    if report.machines:
+        titles = ("load machine", *(column.title for column in figures.MACHINES), "p99 ms", "room, by what", "lost")
+        lines += _table(titles, [_machine(machine) for machine in report.machines])
+    latencies = [_percentiles(name, numbers) for name, numbers in figures.latencies(report)]
     if latencies:
-        titles = ("milliseconds", "p50", "p90", "p99", "p99.9", "max", "count")
+        titles = ("milliseconds", *(title for title, _, _ in figures.QUANTILES), "count")
         lines += _fold("Latencies", _table(titles, latencies))
     if report.counters:
         moved = [(_code(name), f"{change:+,}") for name, change in sorted(report.counters.items())]
@@ -108,48 +112,15 @@ def _capacity(capacity: Capacity) -> list[tuple[str, ...]]:
     return [(capacity.role.value, f"{about}{count(bottleneck.connections)}{each}", _code(bottleneck.name))]
 
 
-def _figures(report: VerifyReport) -> list[tuple[str, str]]:
-    rows = [
-        ("reached", f"{report.reached:,} of {report.connections:,}"),
-        ("opened", f"in {report.open.seconds:.2f} s, {report.open.rate:,.0f} a second, {report.open.failed:,} failed"),
-        ("held", f"{report.held_seconds:,.3g} s, {report.lost:,} lost"),
-        ("processes", f"{report.processes.server:,} server, {report.processes.generator:,} generator"),
-    ]
-    memory = report.memory
-    parts = [
-        f"{name} {size(number)}"
-        for name, number in (
-            ("server", memory.server_user_bytes),
-            ("generator", memory.generator_user_bytes),
-            ("socket slabs of the kernel", memory.kernel_slab_bytes),
-            ("MemAvailable fell by", memory.available_bytes),
-        )
-        if number is not None
-    ]
-    if parts:
-        rows.append(("memory of a connection", ", ".join(parts)))
-    if report.fanout is not None:
-        fanout = report.fanout
-        rows.append(("fan-out", f"{fanout.delivered:,} of {fanout.expected:,} in {fanout.seconds:.2f} s"))
-    if report.canary is not None:
-        reasons = "".join(f"; {reason}: {number:,}" for reason, number in sorted(report.canary.reasons.items()))
-        rows.append(("canary", f"{report.canary.attempts:,} visits, {report.canary.failed:,} failed{_plain(reasons)}"))
-    return rows
+def _machine(machine: Machine) -> tuple[str, ...]:
+    cells = (column.cell(machine) for column in figures.MACHINES)
+    room = _plain(figures.machine_room(machine))
+    return _code(machine.name), *cells, figures.machine_p99(machine), room, _plain(machine.gone)
 
 
-def _latencies(report: VerifyReport) -> list[tuple[str, Percentiles | None]]:
-    rows = [("connect", report.open.connect_ms), ("upgrade", report.open.upgrade_ms)]
-    if report.canary is not None:
-        canary = report.canary
-        rows += [("canary joins", canary.join_ms), ("canary echo", canary.rtt_ms), ("canary leaves", canary.leave_ms)]
-    return rows
-
-
-def _percentiles(name: str, numbers: Percentiles | None) -> list[tuple[str, ...]]:
-    if numbers is None:
-        return []
-    values = (numbers.p50, numbers.p90, numbers.p99, numbers.p999, numbers.max)
-    return [(name, *(f"{value:.2f}" for value in values), f"{numbers.count:,}")]
+def _percentiles(name: str, numbers: Percentiles) -> tuple[str, ...]:
+    values = (getattr(numbers, field) for _, field, _ in figures.QUANTILES)
+    return (name.strip(), *(f"{value:.2f}" for value in values), f"{numbers.count:,}")
 
 
 def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

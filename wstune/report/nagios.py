@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from wstune.model import CheckReport, Finding, Operator, Outcome, Severity
 from wstune.printable import printable
+from wstune.report import figures
+from wstune.report.figures import Figure, Unit
 from wstune.report.words import demand_text, reading_text
 from wstune.values import Kind
 
@@ -46,23 +48,35 @@ def check(report: CheckReport, head: Head, look: Look) -> str:
 
 def verify(report: VerifyReport, head: Head, look: Look) -> str:
     """The verdict and the figures of the burst; then the wall, if there was one."""
-    data = [
-        _datum("reached", report.reached, critical=f"{report.connections}:", minimum=0, maximum=report.connections),
-        _datum("lost", report.lost, critical="0", minimum=0),
-        _datum("failed", report.open.failed, minimum=0),
-        _datum("open_time", round(report.open.seconds, 3), "s", minimum=0),
-        _datum("held_time", round(report.held_seconds, 3), "s", minimum=0),
+    data = [_figure(report, figure, value) for figure, value in figures.numbers(report)]
+    data += [
+        _datum(f"{latency.metric}_p99", round(value.p99, 3), "ms", minimum=0)
+        for latency in figures.LATENCIES
+        if (value := latency.value(report)) is not None
     ]
-    if report.open.upgrade_ms is not None:
-        data.append(_datum("upgrade_p99", round(report.open.upgrade_ms.p99, 3), "ms", minimum=0))
-    if report.canary is not None:
-        data.append(_datum("canary_failed", report.canary.failed, minimum=0, maximum=report.canary.attempts))
-    if report.fanout is not None:
-        data.append(_datum("fanout_time", round(report.fanout.seconds, 3), "s", minimum=0))
     lines = []
     if report.wall is not None:
         lines = [f"wall: {report.wall.name} ({report.wall.side}): {report.wall.evidence}", f"fix: {report.wall.fix}"]
     return _text(exit_code(report), report.sentences, data, lines)
+
+
+_UOM = {Unit.SECONDS: "s", Unit.MILLISECONDS: "ms", Unit.BYTES: "B"}
+"""Units of performance data."""
+
+
+def _figure(report: VerifyReport, figure: Figure, value: float) -> str:
+    """The datum of a figure, with the threshold at which it alerts."""
+    name, unit = figure.datum_name, _UOM.get(figure.unit, "")
+    value = round(value, 3)
+    match figure.name:
+        case "reached":
+            return _datum(name, value, critical=f"{report.connections}:", minimum=0, maximum=report.connections)
+        case "held.lost":
+            return _datum(name, value, critical="0", minimum=0)
+        case "canary.failed" if report.canary:
+            return _datum(name, value, minimum=0, maximum=report.canary.attempts)
+        case _:
+            return _datum(name, value, unit, minimum=0)
 
 
 def error(message: str, tip: str) -> str:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from wstune import __version__
 from wstune.model import Outcome, Severity
+from wstune.report import figures
+from wstune.report.figures import Unit
 from wstune.tunables import CATALOGUE
 from wstune.values import Kind, Value
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from wstune.model import CapacityLimit, CheckReport
     from wstune.report.formats import Look
     from wstune.report.head import Head
-    from wstune.verification import Canary, Fanout, Percentiles, VerifyReport
+    from wstune.verification import Percentiles, VerifyReport
 
 CHECK_VERDICTS = ("ready", "not-ready", "inconclusive")
 VERIFY_VERDICTS = ("confirmed", "missed", "inconclusive")
@@ -75,56 +77,20 @@ def check(report: CheckReport, head: Head, look: Look) -> str:
 def verify(report: VerifyReport, head: Head, look: Look) -> str:
     """Metrics `wstune_verify_…`, each with the label `target`: `host`, or the URL of a server elsewhere."""
     own = {"target": "host" if report.processes.server else report.url}
-    memory = report.memory
     wall = report.wall
-    latencies = [("connect", report.open.connect_ms), ("upgrade", report.open.upgrade_ms)]
-    if report.canary is not None:
-        canary = report.canary
-        latencies += [
-            ("canary_join", canary.join_ms),
-            ("canary_echo", canary.rtt_ms),
-            ("canary_leave", canary.leave_ms),
-        ]
+    latencies = [
+        sample
+        for latency in figures.LATENCIES
+        for sample in _quantiles({**own, "of": latency.metric}, latency.value(report))
+    ]
     errors: list[Sample] = [
         ({**own, "phase": e.phase, "errno": e.errno, "side": e.side, "limit": e.limit}, e.count) for e in report.errors
     ]
     return _text(
         *_head_families("wstune_verify", head, VERIFY_VERDICTS, report.verdict, own),
-        ("wstune_verify_target_connections", "Connections that were asked for.", [(own, report.connections)]),
-        ("wstune_verify_reached_connections", "The most open at once, each upgraded.", [(own, report.reached)]),
-        ("wstune_verify_failed_connections", "Connections that did not open.", [(own, report.open.failed)]),
-        ("wstune_verify_lost_connections", "Connections lost while they were held.", [(own, report.lost)]),
-        (
-            "wstune_verify_open_seconds",
-            "Time of opening, with the start of the processes.",
-            [(own, report.open.seconds)],
-        ),
-        ("wstune_verify_held_seconds", "How long they were held.", [(own, report.held_seconds)]),
-        (
-            "wstune_verify_processes",
-            "Processes of each end.",
-            [
-                ({**own, "end": "server"}, report.processes.server),
-                ({**own, "end": "generator"}, report.processes.generator),
-            ],
-        ),
-        (
-            "wstune_verify_latency_seconds",
-            "Latencies by what was done; quantile 1 is the longest.",
-            [sample for name, numbers in latencies for sample in _quantiles({**own, "of": name}, numbers)],
-        ),
-        *_canary_families(report.canary, own),
-        *_fanout_families(report.fanout, own),
-        (
-            "wstune_verify_memory_bytes",
-            "Memory of a connection, by what it is: see docs/reference/schemas/verify.json.",
-            [
-                ({**own, "of": "server"}, memory.server_user_bytes),
-                ({**own, "of": "generator"}, memory.generator_user_bytes),
-                ({**own, "of": "kernel_slab"}, memory.kernel_slab_bytes),
-                ({**own, "of": "available"}, memory.available_bytes),
-            ],
-        ),
+        *_figure_families(report, own),
+        ("wstune_verify_latency_seconds", "Latencies by what was done; quantile 1 is the longest.", latencies),
+        *_machine_families(report, own),
         ("wstune_verify_errors", "Errors by kind.", errors),
         (
             "wstune_verify_wall",
@@ -139,23 +105,36 @@ def verify(report: VerifyReport, head: Head, look: Look) -> str:
     )
 
 
-def _canary_families(canary: Canary | None, own: dict[str, str]) -> list[Family]:
-    if canary is None:
-        return []
-    return [
-        ("wstune_verify_canary_visits", "Visits of a stock client.", [(own, canary.attempts)]),
-        ("wstune_verify_canary_failed", "Visits of a stock client that failed.", [(own, canary.failed)]),
-    ]
+_GROUPS = {
+    "wstune_verify_processes": "Processes of each end.",
+    "wstune_verify_memory_bytes": "Memory of a connection, by what it is: see docs/reference/schemas/verify.json.",
+}
+"""What families of several figures are."""
 
 
-def _fanout_families(fanout: Fanout | None, own: dict[str, str]) -> list[Family]:
-    if fanout is None:
-        return []
-    return [
-        ("wstune_verify_fanout_expected", "Messages to everybody that were due.", [(own, fanout.expected)]),
-        ("wstune_verify_fanout_delivered", "Messages to everybody that came.", [(own, fanout.delivered)]),
-        ("wstune_verify_fanout_seconds", "Until the last receiver had it.", [(own, fanout.seconds)]),
+def _figure_families(report: VerifyReport, own: dict[str, str]) -> list[Family]:
+    """One family for each name, in the order of the table."""
+    found: dict[str, tuple[str, list[Sample]]] = {}
+    for figure, value in figures.numbers(report):
+        name = figure.metric_name
+        words = _GROUPS.get(name) or f"{figure.words[0].upper()}{figure.words[1:]}."
+        sample = {**own, **dict(figure.labels)}, value / 1000 if figure.unit is Unit.MILLISECONDS else value
+        found.setdefault(name, (words, []))[1].append(sample)
+    return [(name, words, samples) for name, (words, samples) in found.items()]
+
+
+def _machine_families(report: VerifyReport, own: dict[str, str]) -> list[Family]:
+    """What each load machine did, with the label `machine`."""
+    families: list[Family] = [
+        (
+            f"wstune_verify_machine_{column.name}_{column.unit.value}",
+            f"Of each load machine: {column.words}.",
+            [({**own, "machine": machine.name}, getattr(machine, column.name)) for machine in report.machines],
+        )
+        for column in figures.MACHINES
     ]
+    gone: list[Sample] = [({**own, "machine": machine.name}, float(bool(machine.gone))) for machine in report.machines]
+    return [*families, ("wstune_verify_machine_gone", "1 for a load machine that was lost.", gone)]
 
 
 def _head_families(prefix: str, head: Head, verdicts: Iterable[str], verdict: str, own: dict[str, str]) -> list[Family]:
@@ -201,8 +180,10 @@ def _numbers(tunable: str, value: Value) -> list[tuple[str, float]]:
 def _quantiles(labels: dict[str, str], numbers: Percentiles | None) -> list[Sample]:
     if numbers is None:
         return []
-    pairs = {"0.5": numbers.p50, "0.9": numbers.p90, "0.99": numbers.p99, "0.999": numbers.p999, "1": numbers.max}
-    return [({**labels, "quantile": quantile}, milliseconds / 1000) for quantile, milliseconds in pairs.items()]
+    return [
+        ({**labels, "quantile": str(quantile)}, getattr(numbers, field) / 1000)
+        for _, field, quantile in figures.QUANTILES
+    ]
 
 
 def _text(*families: Family) -> str:
