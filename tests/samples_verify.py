@@ -10,12 +10,15 @@ from wstune.readiness.evidence import Evidence
 from wstune.verification import (
     Canary,
     CanaryPhase,
+    Close,
     Fanout,
+    Machine,
     Memory,
     OpenPhase,
     Percentiles,
     Pings,
     Processes,
+    Steps,
     Talk,
     VerifyReport,
 )
@@ -64,6 +67,7 @@ def _report(evidence: Evidence, **changes: Any) -> VerifyReport:
     return replace(report, **changes)
 
 
+_LOST = {"gen2": "no message from it for 5 s"}
 _HERE: dict[str, Any] = {"nofile_each": 20_000, "single_process_limit": 19_936, "held_seconds": 10.0}
 CASES = {
     "verify-confirmed": _report(Evidence(10_000, 10_000, **_HERE)),
@@ -129,5 +133,27 @@ CASES = {
         fanout=None,
         memory=Memory(None, None, None, None),
         timeline=(),
+    ),
+    "verify-everything": _report(
+        Evidence(
+            10_000, 9_400, lost=30, errors={("generator", "open", "MACHINE-LOST"): 600}, machines_lost=_LOST, **_HERE
+        ),
+        held_seconds=61.5,
+        open=OpenPhase(
+            10.02, 938.1, 7, _percentiles(9_400, 1), _percentiles(9_400, 2), _percentiles(9_400, 2.5), 12.34
+        ),
+        fanout=Fanout(3, 28_200, 28_170, 0.11, 256_090.9, 0.4, _percentiles(28_170, 8)),
+        memory=Memory(612.4, 402.8, 8_312.0, 4_702.0, 2_618_475),
+        pings=Pings(4, 37_600, 37_570),
+        talk=Talk(100, 500, 4_700_000, 4_699_990, 10.0, 469_999.0, _percentiles(4_699_990, 3)),
+        close=Close(1.25, 100, 98),
+        scenario=Steps(18_800, 9_350, 12, 3, _percentiles(9_350, 4)),
+        figures={"unexpected": 5},
+        machines=(
+            Machine(
+                "gen1", "10.0.0.1", 5_000, 5_000, 4, 0, 499.0, _percentiles(5_000, 2), 20_000, "nofile", 0.4, 1.5, 0.2
+            ),
+            Machine("gen2", "10.0.0.2", 5_000, 4_400, 3, 30, 439.0, None, None, "", None, -2.5, 0.3, _LOST["gen2"]),
+        ),
     ),
 }

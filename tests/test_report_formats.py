@@ -10,7 +10,7 @@ from tests.conftest import Golden
 from tests.samples import CHECKS
 from tests.samples_verify import CASES
 from wstune.actions.check import EXIT_CODES as CHECK_CODES
-from wstune.report.formats import FORMATS, Look, ReportFormat, exit_code, write_check, write_verify
+from wstune.report.formats import FORMATS, Look, ReportFormat, exit_code, write
 from wstune.report.head import Head
 from wstune.verification import EXIT_CODES
 
@@ -44,12 +44,12 @@ def test_every_verdict_in_every_format(format_: ReportFormat, name: str, golden:
     if name in CHECKS:
         report = CHECKS[name]
         code = exit_code(format_, report, CHECK_CODES[report.verdict])
-        text = write_check(format_, report, head("check", code, "sample"), Look())
+        text = write(format_, report, head("check", code, "sample"), Look())
     else:
         burst = CASES[name]
         code = exit_code(format_, burst, EXIT_CODES[burst.verdict])
         look = Look(check=CHECKS["check-not-ready"] if FORMATS[format_].page and "missed" in name else None)
-        text = write_verify(format_, burst, head("verify", code, "host"), look)
+        text = write(format_, burst, head("verify", code, "host"), look)
     golden(f"{name}.{code}.{format_.value}", text)
 
 
@@ -73,6 +73,6 @@ def test_every_format_ends_in_one_newline() -> None:
     """A report can be followed by another in a file, and is no line too long."""
     for format_ in FORMATS:
         for report in CHECKS.values():
-            text = write_check(format_, report, head("check", 0), Look())
+            text = write(format_, report, head("check", 0), Look())
             assert text.endswith("\n"), format_
             assert not text.endswith("\n\n"), format_

@@ -14,7 +14,7 @@ import pytest
 from tests.samples import CHECKS, EVERY_OUTCOME, finding
 from tests.samples_verify import CASES
 from wstune.model import Operator, Outcome
-from wstune.report.formats import Look, ReportFormat, write_check, write_verify
+from wstune.report.formats import Look, ReportFormat, write
 from wstune.report.head import Head
 from wstune.report.json import check_document
 from wstune.report.json_verify import load_verify
@@ -57,11 +57,11 @@ class Page(HTMLParser):
 
 
 def verify_page(report: VerifyReport, look: Look | None = None) -> str:
-    return write_verify(ReportFormat.HTML, report, HEAD, look or Look(check=EVERY_OUTCOME))
+    return write(ReportFormat.HTML, report, HEAD, look or Look(check=EVERY_OUTCOME))
 
 
 PAGES = {
-    **{name: write_check(ReportFormat.HTML, report, HEAD, Look()) for name, report in CHECKS.items()},
+    **{name: write(ReportFormat.HTML, report, HEAD, Look()) for name, report in CHECKS.items()},
     **{name: verify_page(report) for name, report in CASES.items()},
     "verify-with-baseline": verify_page(
         CASES["verify-missed"], Look(baseline=("before.json", CASES["verify-confirmed-sharded"]))
@@ -182,6 +182,6 @@ def test_what_holds_between_limits_and_what_was_met_is_told() -> None:
         "TcpExt.ListenOverflows", 45, "net.core.somaxconn", "a listener's accept queue was full", "a larger backlog"
     )
     report = replace(CHECKS["check-ready"], invariants=(between,), hits=(hit,))
-    text = Page(write_check(ReportFormat.HTML, report, HEAD, Look())).text
+    text = Page(write(ReportFormat.HTML, report, HEAD, Look())).text
     assert "could be better net.ipv4.ip_local_reserved_ports" in text
     assert "accept queue was full TcpExt.ListenOverflows 45" in text

@@ -24,7 +24,7 @@ from tests.samples import EVERY_OUTCOME, finding
 from tests.samples_verify import CASES
 from wstune.model import CheckReport, Finding, Operator, Outcome, Reading
 from wstune.printable import CONTROLS, printable, printable_report
-from wstune.report.formats import Look, ReportFormat, write_check, write_verify
+from wstune.report.formats import Look, ReportFormat, write
 from wstune.report.head import Head
 from wstune.report.shown import shown
 from wstune.values import Kind, Value
@@ -70,7 +70,7 @@ def words(text: str) -> str:
 
 
 def check(format_: ReportFormat, report: CheckReport, text: str = "x") -> str:
-    return write_check(format_, report, head(text), Look())
+    return write(format_, report, head(text), Look())
 
 
 @pytest.mark.parametrize("format_", list(ReportFormat), ids=lambda each: each.value)
@@ -81,7 +81,7 @@ def test_no_control_character_leaves_any_format(format_: ReportFormat) -> None:
         assert not BARE.search(text)
         text.encode()
     for odd_text, burst in verifies(150 if format_ is ReportFormat.HTML else 2_000):  # a page takes 25 ms
-        text = write_verify(format_, burst, head(odd_text), Look())
+        text = write(format_, burst, head(odd_text), Look())
         assert not BARE.search(text)
         text.encode()
 
@@ -91,7 +91,7 @@ def test_terminal() -> None:
     for some, report in checks():
         text = check(ReportFormat.TERMINAL, report)
         assert text.count(f"  FAIL {NAME}") == len(some)
-        colored = write_check(ReportFormat.TERMINAL, report, head("x"), Look(color=True))
+        colored = write(ReportFormat.TERMINAL, report, head("x"), Look(color=True))
         assert printable_report(colored, color=True) == colored
         assert re.sub(r"\x1b\[\d*m", "", colored) == text
 
@@ -215,7 +215,7 @@ def test_prometheus() -> None:
         if shown(text):
             assert labels(written) == expected
     for text, burst in verifies(500):
-        written = write_verify(ReportFormat.PROMETHEUS, burst, head("x"), Look())
+        written = write(ReportFormat.PROMETHEUS, burst, head("x"), Look())
         grown = [f for f in text_string_to_metric_families(written) if f.name == "wstune_verify_counter_growth"]
         assert [sample.labels.get("counter", "") for sample in grown[0].samples] == [shown(text)]
 
