@@ -66,11 +66,14 @@ def test_json_of_this_host_is_as_published(capsys: pytest.CaptureFixture[str]) -
 
 
 def test_output_goes_to_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """-o writes the report there, without colour, and nothing to stdout; the exit code is the same."""
+    """-o writes the report there, without colour, and the verdict alone to stdout; the exit code is the same."""
     path = tmp_path / "report"
     assert run(["check", "--root", VM, "-o", str(path)]) == 1
-    assert capsys.readouterr() == ("", "")
+    out, err = capsys.readouterr()
     assert path.read_text().startswith("high-conn: 100,000 connections")
+    assert " ".join(path.read_text().split()).endswith(out.strip())
+    assert out.startswith("not ready for 100,000 connections")
+    assert (out.count("\n"), err) == (1, "")
 
 
 def test_the_file_limit_of_another_process(capsys: pytest.CaptureFixture[str]) -> None:

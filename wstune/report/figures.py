@@ -308,9 +308,9 @@ QUANTILES = (
 MACHINES: tuple[Column, ...] = (
     Column("share", "share", C, 10, lambda machine: f"{machine.share:,}", "connections that it was to open"),
     Column("opened", "opened", C, 10, lambda machine: f"{machine.opened:,}", "connections that it had open"),
-    Column("failed", "failed", C, 8, lambda machine: f"{machine.failed:,}", "connections that it could not open"),
-    Column("lost", "lost", C, 8, lambda machine: f"{machine.lost:,}", "connections that it lost"),
-    Column("rate", "rate", R, 8, lambda machine: f"{machine.rate:,.0f}", "connections that it opened a second"),
+    Column("failed", "failed", C, 7, lambda machine: f"{machine.failed:,}", "connections that it could not open"),
+    Column("lost", "lost", C, 7, lambda machine: f"{machine.lost:,}", "connections that it lost"),
+    Column("rate", "rate", R, 7, lambda machine: f"{machine.rate:,.0f}", "connections that it opened a second"),
 )
 """Numbers of each load machine; its p99 of the upgrade, its room and why it was lost stand beside them."""
 

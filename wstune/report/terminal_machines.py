@@ -8,7 +8,7 @@ from wstune.report import figures
 from wstune.report.words import BOLD, RED, paint, wrapped
 from wstune.verification import Machine
 
-_NAME = 16
+_NAME = 15
 
 
 def machines_lines(machines: Sequence[Machine], *, color: bool, width: int) -> list[str]:
@@ -16,11 +16,11 @@ def machines_lines(machines: Sequence[Machine], *, color: bool, width: int) -> l
     if not machines:
         return []
     titles = "".join(f"{column.title:>{column.width}}" for column in figures.MACHINES)
-    columns = f"{titles}{'p99 ms':>8}  room, by what"
+    columns = f"{titles}{'p99 ms':>7}  room, by what"
     lines = ["", paint("load machines", BOLD, color), f"  {'machine':<{_NAME}}{columns}"]
     for machine in machines:
         numbers = "".join(f"{column.cell(machine):>{column.width}}" for column in figures.MACHINES)
-        row = f"  {machine.name:<{_NAME}}{numbers}{figures.machine_p99(machine):>8}  {figures.machine_room(machine)}"
+        row = f"  {machine.name:<{_NAME}}{numbers}{figures.machine_p99(machine):>7}  {figures.machine_room(machine)}"
         lines.append(paint(row, RED, color) if machine.gone else row)
         if machine.gone:
             lines += wrapped(f"lost: {machine.gone}", width, "    ")
