@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from tests.samples_verify import CASES
-from wstune.report import figures
+from wstune.report import figures, machine_columns
 from wstune.report.comparison import compare
-from wstune.report.figures import FIGURES, LATENCIES, LEFT_OUT, LINES, MACHINES
+from wstune.report.figures import FIGURES, LATENCIES, LEFT_OUT, LINES
 from wstune.report.formats import Look, ReportFormat, write
 from wstune.report.head import Head
 from wstune.report.json_verify import load_verify
+from wstune.report.machine_columns import COLUMNS
 from wstune.verification import VerifyReport
 
 WHOLE = CASES["verify-everything"]
@@ -68,8 +69,8 @@ def test_a_latency_is_in_every_format(latency: figures.Latency, format_: str) ->
 
 
 @pytest.mark.parametrize("format_", FORMATS)
-@pytest.mark.parametrize("column", MACHINES, ids=[column.name for column in MACHINES])
-def test_what_a_machine_did_is_in_every_format(column: figures.Column, format_: str) -> None:
+@pytest.mark.parametrize("column", COLUMNS, ids=[column.name for column in COLUMNS])
+def test_what_a_machine_did_is_in_every_format(column: machine_columns.Column, format_: str) -> None:
     """Each number of its row."""
     first, *others = WHOLE.machines
     value = another(getattr(first, column.name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from typing import Any
 
 import pytest
@@ -47,8 +48,18 @@ def test_a_report_of_schema_1_is_read(name: str) -> None:
     assert report.verdict == REPORTS[name].verdict
 
 
-def spoilt(path: list[str | int], value: Any) -> str:
-    document = json.loads(saved(EVERY_OUTCOME))
+ODD = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.sampled_from([[], {}, [1], ["x"], {"a": 1}, "\ud800", "\x1b[31m"])
+)
+
+
+def spoilt(path: list[str | int], value: Any, name: str = "every-outcome") -> str:
+    document = json.loads(saved(REPORTS[name]))
     where = document
     for key in path[:-1]:
         where = where[key]
@@ -79,19 +90,46 @@ def test_what_is_no_report_is_said(text: str, words: str) -> None:
     assert "expected" in str(refused.value) or words == "odd"
 
 
-@given(st.data())
-@settings(max_examples=200, deadline=None)
-def test_a_spoilt_report_is_read_or_refused(data: st.DataObject) -> None:
-    """Whatever stands in one of its places: no other error than that it is none."""
-    document = json.loads(saved(EVERY_OUTCOME))
+@pytest.mark.parametrize(
+    ("name", "path", "value"),
+    [
+        ("every-outcome", ["started_at"], "2026-13-24T05:00:00Z"),
+        ("every-outcome", ["findings", 0, "required", "values"], []),
+        ("every-outcome", ["findings", 0, "live", "raw"], "1 2"),
+        ("every-outcome", ["capacity", "server", "limits", 0, "connections"], [1]),
+        ("every-outcome", ["sentences"], [5]),
+        ("verify-everything", ["open", "rate"], float("nan")),
+        ("verify-everything", ["open", "rate"], 10**400),
+        ("verify-everything", ["open", "connect_ms"], 5),
+        ("verify-everything", ["counters"], {"TcpExtListenDrops": "many"}),
+        ("verify-everything", ["timeline", 0, "open"], None),
+        ("verify-everything", ["machines", 0, "room"], True),
+    ],
+)
+def test_a_value_of_another_type_is_refused(name: str, path: list[str | int], value: Any) -> None:
+    """By the place where it stands; it would end in an error of Python's when it is written."""
+    with pytest.raises(ValueError, match=r"got .*, expected"):
+        load(spoilt(path, value, name))
+
+
+@pytest.mark.parametrize("name", ["every-outcome", "verify-everything"])
+@given(data=st.data())
+@settings(max_examples=150, deadline=None)
+def test_a_spoilt_report_is_written_or_refused(name: str, data: st.DataObject) -> None:
+    """Whatever stands in one of its places: no other error than that it is none, and no control characters."""
+    document = json.loads(saved(REPORTS[name]))
     where: Any = document
     while isinstance(where, dict | list) and where:
         key = data.draw(st.sampled_from(sorted(where) if isinstance(where, dict) else range(len(where))))
         if not isinstance(where[key], dict | list) or not where[key] or data.draw(st.booleans()):
-            where[key] = data.draw(st.none() | st.booleans() | st.integers() | st.text() | st.just([]) | st.just({}))
+            where[key] = data.draw(ODD)
             break
         where = where[key]
     try:
-        load(json.dumps(document))
+        head, report = load(json.dumps(document))
     except ValueError:
         return
+    for format_ in ReportFormat:
+        text = write(format_, report, head, Look())
+        assert text.encode()
+        assert all(letter in "\n\t" or unicodedata.category(letter) != "Cc" for letter in text), format_

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+import warnings
 from collections.abc import Sequence
 
 import leather
@@ -95,7 +96,7 @@ def latencies(series: Sequence[tuple[str, Percentiles | None]]) -> str:
     if not measured:
         return ""
     chart = leather.Chart()
-    most = max(_nines(0.9), *(_nines(1 - 1 / max(2, numbers.count)) for _, numbers in measured))
+    most = max(_nines(0.9), *(_nines(1 - 1 / max(2, min(numbers.count, _MOST_COUNTED))) for _, numbers in measured))
     top = 0.001
     for color, (name, numbers) in zip((BLUE, ORANGE, GREEN), measured, strict=False):
         values = (numbers.p50, numbers.p90, numbers.p99, numbers.p999)
@@ -112,6 +113,10 @@ def latencies(series: Sequence[tuple[str, Percentiles | None]]) -> str:
     chart.add_x_axis(ticks=list(names), tick_formatter=lambda value, index, total: names[value], name="percentile")
     chart.add_y_axis(ticks=_ticks(top * 1.05), tick_formatter=_milliseconds)
     return _svg(chart, "Latency by percentile")
+
+
+_MOST_COUNTED = 10**12
+"""1 - 1 / count is below 1."""
 
 
 def _nines(share: float) -> float:
@@ -139,7 +144,9 @@ def _milliseconds(value: float, index: int, total: int) -> str:
 
 def _svg(chart: leather.Chart, title: str) -> str:
     """The chart, with a name for those who do not see it, and without digits that nobody sees."""
-    text: str = chart.to_svg(width=WIDTH, height=HEIGHT)
+    with warnings.catch_warnings():  # of values outside the axes, which a spoilt report may have
+        warnings.simplefilter("ignore", UserWarning)
+        text: str = chart.to_svg(width=WIDTH, height=HEIGHT)
     head = f'<svg class="chart" role="img" aria-label="{title}" viewBox="0 0 {WIDTH} {HEIGHT}" '
     text = text.replace("<svg ", head, 1).replace(f'width="{WIDTH}" height="{HEIGHT}" version', "version", 1)
     return _LONG_NUMBER.sub(r"\1", text)

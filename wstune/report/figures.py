@@ -2,7 +2,8 @@
 is added here is in all of them; what a format leaves out is in `LEFT_OUT`, with the reason. Pure.
 
 A row says where a number stands in the report and in its JSON document, what it is called, and how it is said in the
-lines that people read; `FIGURES` are single numbers, `LATENCIES` percentiles, `MACHINES` the columns of load machines.
+lines that people read; `FIGURES` are single numbers, `LATENCIES` percentiles. The columns of the table of load machines
+are in report.machine_columns.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from wstune.report.words import counted
-from wstune.verification import Machine, Percentiles, VerifyReport
+from wstune.verification import Percentiles, VerifyReport
 
 
 class Unit(Enum):
@@ -101,18 +102,6 @@ class Latency:
         """The percentiles; None where nothing was timed."""
         found = at(report, self.name)
         return found if isinstance(found, Percentiles) else None
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of the table of load machines: its title, the field of verification.Machine, and how a cell is said."""
-
-    title: str
-    name: str
-    unit: Unit
-    width: int
-    cell: Callable[[Machine], str]
-    words: str
 
 
 def at(report: VerifyReport, path: str) -> object:
@@ -225,8 +214,7 @@ FIGURES: tuple[Figure, ...] = (
            metric="lost_connections", datum="lost", compared="lost", better=-1),
     Figure("pings.sent", N, "PINGs sent", "held", _silent),
     Figure("pings.answered", N, "PINGs answered", "held", _pings),
-    Figure("pings.rounds", N, "rounds of PINGs", "held",
-           _rounds),
+    Figure("pings.rounds", N, "rounds of PINGs", "held", _rounds),
     Figure("figures.unexpected", N, "messages that nobody expected", "held",
            lambda report: f"; {counted(int(report.figures['unexpected']), 'message')} that nobody expected", zero=""),
     Figure("close.seconds", S, "time of closing, to the last process and socket", "closed", "in {value:,.2f} s"),
@@ -305,15 +293,6 @@ QUANTILES = (
 )
 """Of a latency: title, field of Percentiles, and quantile."""
 
-MACHINES: tuple[Column, ...] = (
-    Column("share", "share", C, 10, lambda machine: f"{machine.share:,}", "connections that it was to open"),
-    Column("opened", "opened", C, 10, lambda machine: f"{machine.opened:,}", "connections that it had open"),
-    Column("failed", "failed", C, 7, lambda machine: f"{machine.failed:,}", "connections that it could not open"),
-    Column("lost", "lost", C, 7, lambda machine: f"{machine.lost:,}", "connections that it lost"),
-    Column("rate", "rate", R, 7, lambda machine: f"{machine.rate:,.0f}", "connections that it opened a second"),
-)
-"""Numbers of each load machine; its p99 of the upgrade, its room and why it was lost stand beside them."""
-
 LEFT_OUT: dict[tuple[str, str], str] = {
     ("csv", "figures"): "one table a file: the timeline",
     ("csv", "latencies"): "one table a file: the timeline",
@@ -352,16 +331,6 @@ def latencies(report: VerifyReport) -> Iterator[tuple[str, Percentiles]]:
     for name, phase in phases.items():
         if phase.rtt_ms is not None and len(phases) > 1:
             yield f"  echo {name}", phase.rtt_ms
-
-
-def machine_p99(machine: Machine) -> str:
-    """Of its upgrades, in milliseconds; empty where none was timed."""
-    return "" if machine.upgrade_ms is None else f"{machine.upgrade_ms.p99:,.0f}"
-
-
-def machine_room(machine: Machine) -> str:
-    """The connections that it had room for beforehand, and by which limit."""
-    return "not bound" if machine.room is None else f"{machine.room:,} {machine.binds}"
 
 
 def milliseconds(value: float) -> str:

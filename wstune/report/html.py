@@ -14,7 +14,7 @@ import jinja2
 from markupsafe import Markup
 
 from wstune import __version__
-from wstune.report import charts, figures, html_parts
+from wstune.report import charts, figures, html_parts, machine_columns
 from wstune.report.json import check_document, dumps
 from wstune.report.json_verify import verify_document
 from wstune.report.words import counted, host_text, role_text
@@ -70,7 +70,13 @@ def verify(report: VerifyReport, head: Head, look: Look) -> str:
         "reasons": ", ".join(f"{why} {count:,}" for why, count in sorted(canary.reasons.items())) if canary else "",
         "lines": list(figures.lines(report)),
         "machines": html_parts.machines(report),
-        "machine_titles": ("", *(column.title for column in figures.MACHINES), "p99 ms", "room, by what", "lost"),
+        "machine_titles": (
+            "",
+            *(column.title for column in machine_columns.COLUMNS),
+            "p99 ms",
+            "room, by what",
+            "lost",
+        ),
         "quantiles": ("", *(title for title, _, _ in figures.QUANTILES), "count"),
         "memory": memory,
         "counters": [(name, f"{change:+,}") for name, change in sorted(report.counters.items())],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from wstune.model import Capacity, CheckReport, Confidence, HostFacts, Outcome, Severity
-from wstune.report import figures
+from wstune.report import figures, machine_columns
 from wstune.report.comparison import compare
 from wstune.report.words import count, demand_text, reading_text, size, value_text
 from wstune.verification import Canary, VerifyReport
@@ -179,9 +179,9 @@ def machines(report: VerifyReport) -> list[Row]:
     return [
         (
             machine.name,
-            *(column.cell(machine) for column in figures.MACHINES),
-            figures.machine_p99(machine),
-            figures.machine_room(machine),
+            *(column.cell(machine) for column in machine_columns.COLUMNS),
+            machine_columns.p99(machine),
+            machine_columns.room(machine),
             machine.gone,
         )
         for machine in report.machines

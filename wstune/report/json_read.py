@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from wstune.model import (
@@ -24,12 +25,13 @@ from wstune.model import (
     Severity,
     Store,
 )
+from wstune.report.checked import checked
 from wstune.report.head import Head
 from wstune.report.json import READS
 from wstune.report.json_verify import load_verify
 from wstune.service import Costs, Hit, Limits, Listener
 from wstune.tunables import CATALOGUE
-from wstune.values import UNLIMITED, Kind, Value
+from wstune.values import UNLIMITED, Kind, Value, parse
 
 if TYPE_CHECKING:
     from wstune.report.json import Document
@@ -56,20 +58,19 @@ def load(text: str) -> tuple[Head, CheckReport | VerifyReport]:
         raise ValueError(f"got schema {document.get('schema')!r}, expected {' or '.join(map(str, READS))}")
     try:
         head = _head(document)
-        return head, load_verify(text) if head.command == "verify" else _check(document)
+        return head, load_verify(text) if head.command == "verify" else checked(_check(document))
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise ValueError(f"got a report that is not whole ({error!r}), expected {expected}") from None
 
 
 def _head(document: Document) -> Head:
-    boot_id, argv = document["boot_id"], tuple(map(str, document["argv"]))
-    return Head(
-        document["command"],
-        str(document["started_at"]),
-        None if boot_id is None else str(boot_id),
-        argv,
-        int(document["exit_code"]),
-    )
+    boot_id, argv = document["boot_id"], tuple(document["argv"])
+    started = str(document["started_at"])
+    try:
+        datetime.strptime(started, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp()
+    except (ValueError, OverflowError):
+        raise ValueError(f"got started_at {started!r:.60}, expected a time such as 2026-11-24T05:00:00Z") from None
+    return checked(Head(document["command"], started, boot_id, argv, document["exit_code"]))
 
 
 def _check(document: Document) -> CheckReport:
@@ -78,14 +79,14 @@ def _check(document: Document) -> CheckReport:
     costs, listeners = document.get("costs"), document.get("listeners")
     return CheckReport(
         verdict=document["verdict"],
-        profile=str(document["profile"]),
-        connections=int(document["connections"]),
-        processes=int(document["processes"]),
+        profile=document["profile"],
+        connections=document["connections"],
+        processes=document["processes"],
         role=Role(document["role"]),
         host=_host(document),
         findings=tuple(map(_finding, document["findings"])),
         capacity=tuple(_capacity(Role(role), found) for role, found in document["capacity"].items()),
-        sentences=tuple(map(str, document["sentences"])),
+        sentences=tuple(document["sentences"]),
         costs=None if costs is None else Costs(**costs),
         invariants=tuple(map(_finding, document.get("invariants", ()))),
         hits=tuple(Hit(**hit) for hit in document.get("already_hit", ())),
@@ -106,10 +107,13 @@ def _finding(table: Document) -> Finding:
     live = table["live"]
     absence = table.get("absence") or ("unreadable" if live is None else None)
     required = table["required"]
+    values = tuple(_value(name, value) for value in required["values"])
+    if not values:
+        raise ValueError(f"got no value that {name} must have, expected one")
     requirement = Requirement(
         name,
         Operator(required["operator"]),
-        tuple(_value(name, value) for value in required["values"]),
+        values,
         severity,
         str(table["why"]),
         tuple(required["fields"]),
@@ -141,10 +145,8 @@ def _persisted(name: str, table: Document | None) -> Persisted | None:
 
 def _value(name: str, table: Document) -> Value:
     """A kernel value, of its tunable's kind; of a tunable that we do not know, of the kind that it looks like."""
-    number, unlimited = table["value"], bool(table["unlimited"])
-    kind = CATALOGUE[name].kind if name in CATALOGUE else _kind(number, unlimited=unlimited)
-    numbers = (UNLIMITED,) if unlimited else tuple(number) if isinstance(number, list) else (number,)
-    return Value(kind, str(table["raw"]), () if kind is Kind.TEXT else numbers)
+    kind = CATALOGUE[name].kind if name in CATALOGUE else _kind(table["value"], unlimited=bool(table["unlimited"]))
+    return parse(kind, str(table["raw"]))
 
 
 def _kind(number: int | list[int] | None, *, unlimited: bool) -> Kind:

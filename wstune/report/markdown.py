@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from wstune.model import Capacity, Confidence, Finding, Outcome
-from wstune.report import figures
+from wstune.report import figures, machine_columns
 from wstune.report.words import count, counted, demand_text, host_text, reading_text, role_text
 
 if TYPE_CHECKING:
@@ -71,7 +71,13 @@ def verify(report: VerifyReport, head: Head, look: Look) -> str:
         ]
         lines += _table(("phase", "error", "times", "side", "limit", "fix"), rows)
     if report.machines:
-        titles = ("load machine", *(column.title for column in figures.MACHINES), "p99 ms", "room, by what", "lost")
+        titles = (
+            "load machine",
+            *(column.title for column in machine_columns.COLUMNS),
+            "p99 ms",
+            "room, by what",
+            "lost",
+        )
         lines += _table(titles, [_machine(machine) for machine in report.machines])
     latencies = [_percentiles(name, numbers) for name, numbers in figures.latencies(report)]
     if latencies:
@@ -113,9 +119,9 @@ def _capacity(capacity: Capacity) -> list[tuple[str, ...]]:
 
 
 def _machine(machine: Machine) -> tuple[str, ...]:
-    cells = (column.cell(machine) for column in figures.MACHINES)
-    room = _plain(figures.machine_room(machine))
-    return _code(machine.name), *cells, figures.machine_p99(machine), room, _plain(machine.gone)
+    cells = (column.cell(machine) for column in machine_columns.COLUMNS)
+    room = _plain(machine_columns.room(machine))
+    return _code(machine.name), *cells, machine_columns.p99(machine), room, _plain(machine.gone)
 
 
 def _percentiles(name: str, numbers: Percentiles) -> tuple[str, ...]:

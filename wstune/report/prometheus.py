@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from wstune import __version__
 from wstune.model import Outcome, Severity
-from wstune.report import figures
+from wstune.report import figures, machine_columns
 from wstune.report.figures import Unit
 from wstune.tunables import CATALOGUE
 from wstune.values import Kind, Value
@@ -131,7 +131,7 @@ def _machine_families(report: VerifyReport, own: dict[str, str]) -> list[Family]
             f"Of each load machine: {column.words}.",
             [({**own, "machine": machine.name}, getattr(machine, column.name)) for machine in report.machines],
         )
-        for column in figures.MACHINES
+        for column in machine_columns.COLUMNS
     ]
     gone: list[Sample] = [({**own, "machine": machine.name}, float(bool(machine.gone))) for machine in report.machines]
     return [*families, ("wstune_verify_machine_gone", "1 for a load machine that was lost.", gone)]
