@@ -10,8 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import ROOT
 from tests.samples import CHECKS, EVERY_OUTCOME
 from tests.samples_verify import CASES
+from tests.trees import HOSTS
+from wstune.actions.check import run_check
+from wstune.host.host import Host
 from wstune.model import CheckReport
 from wstune.report.formats import Look, ReportFormat, write
 from wstune.report.head import Head
@@ -34,6 +38,15 @@ def test_a_saved_report_is_written_as_it_was(name: str, format_: ReportFormat) -
     head, report = load(saved(REPORTS[name]))
     assert (head.started_at, head.boot_id, head.exit_code) == ("2026-11-24T05:00:00Z", "3fc8b6a9", 3)
     assert write(format_, report, head, Look()) == write(format_, REPORTS[name], head, Look())
+
+
+@pytest.mark.parametrize("host", ["container", "droplet-512m", "systemd-server"])
+@pytest.mark.parametrize("profile", sorted(path.stem for path in (ROOT / "profiles").glob("*.toml")))
+def test_what_check_found_on_a_host_is_read_back(profile: str, host: str) -> None:
+    """With every kind of value that the profiles have, those of which only some fields are named included."""
+    report = run_check(profile, Host(HOSTS / host))
+    _, read = load(saved(report))
+    assert saved(read) == saved(report)
 
 
 @pytest.mark.parametrize("name", ["every-outcome", "verify-everything"])
@@ -95,7 +108,7 @@ def test_what_is_no_report_is_said(text: str, words: str) -> None:
     [
         ("every-outcome", ["started_at"], "2026-13-24T05:00:00Z"),
         ("every-outcome", ["findings", 0, "required", "values"], []),
-        ("every-outcome", ["findings", 0, "live", "raw"], "1 2"),
+        ("every-outcome", ["findings", 0, "live", "raw"], "1\x1b[31m"),
         ("every-outcome", ["capacity", "server", "limits", 0, "connections"], [1]),
         ("every-outcome", ["sentences"], [5]),
         ("verify-everything", ["open", "rate"], float("nan")),

@@ -31,13 +31,15 @@ from wstune.report.json import READS
 from wstune.report.json_verify import load_verify
 from wstune.service import Costs, Hit, Limits, Listener
 from wstune.tunables import CATALOGUE
-from wstune.values import UNLIMITED, Kind, Value, parse
+from wstune.values import UNLIMITED, Kind, Value
 
 if TYPE_CHECKING:
     from wstune.report.json import Document
     from wstune.verification import VerifyReport
 
 MOST_BYTES = 64 << 20
+_LENGTHS = {Kind.TRIPLE: 3, Kind.RANGE: 2}
+"""Numbers of a value; PORTS have pairs, the others one."""
 VERDICTS = ("ready", "not-ready", "inconclusive")
 
 
@@ -145,8 +147,14 @@ def _persisted(name: str, table: Document | None) -> Persisted | None:
 
 def _value(name: str, table: Document) -> Value:
     """A kernel value, of its tunable's kind; of a tunable that we do not know, of the kind that it looks like."""
-    kind = CATALOGUE[name].kind if name in CATALOGUE else _kind(table["value"], unlimited=bool(table["unlimited"]))
-    return parse(kind, str(table["raw"]))
+    raw, number, unlimited = str(table["raw"]), table["value"], bool(table["unlimited"])
+    kind = CATALOGUE[name].kind if name in CATALOGUE else _kind(number, unlimited=unlimited)
+    numbers = (UNLIMITED,) if unlimited else tuple(number) if isinstance(number, list) else (number,)
+    if len(numbers) % 2 if kind is Kind.PORTS else len(numbers) != _LENGTHS.get(kind, 1):
+        raise ValueError(f"got {number!r:.60} of {name:.60}, expected a value of kind {kind.value}")
+    if kind is not Kind.TEXT and not raw.replace("\t", " ").isprintable():
+        raise ValueError(f"got {raw!r:.60} of {name:.60}, expected numbers")
+    return Value(kind, raw, () if kind is Kind.TEXT else numbers)
 
 
 def _kind(number: int | list[int] | None, *, unlimited: bool) -> Kind:
