@@ -107,7 +107,7 @@ def test_calibrated_by_a_burst(tmp_path: Path, capsys: pytest.CaptureFixture[str
         pytest.param(["--ram", "lots", "-n", "1M"], "64G, 512M", id="no size"),
         pytest.param(["-n", "1M", "--ram", "64M", "--cpus", "1"], "larger --ram", id="no room"),
         pytest.param(["--calibrate", "/nonexistent"], "no such file", id="no report"),
-        pytest.param(["--calibrate", "/etc/passwd"], "wstune verify host --format json", id="some other file"),
+        pytest.param(["--calibrate", "/etc/passwd"], "wstune verify host -o FILE.json", id="some other file"),
         pytest.param(["--unit", "no-such-unit"], "there is no unit no-such-unit.service", id="no unit"),
         pytest.param(["--user", "no-such-user"], "there is no user no-such-user", id="no user"),
         pytest.param(["--upstreams", "0"], "1 to 1000000", id="no upstream"),

@@ -26,6 +26,9 @@ from wstune.report.formats import ReportFormat as F
         (F.HTML, ["csv:r"], [(F.HTML, None), (F.CSV, "r")]),
         (None, ["a.json", "b.html"], [(F.JSON, "a.json"), (F.HTML, "b.html")]),
         (F.MARKDOWN, ["a.xml", "b.prom"], [(F.MARKDOWN, None), (F.JUNIT, "a.xml"), (F.PROMETHEUS, "b.prom")]),
+        (None, ["a.json", "-"], [(F.JSON, "a.json"), (F.TERMINAL, "-")]),
+        (F.MARKDOWN, ["a.json", "-"], [(F.JSON, "a.json"), (F.MARKDOWN, "-")]),
+        (F.MARKDOWN, ["csv:-", "a.json"], [(F.CSV, "-"), (F.JSON, "a.json")]),
         (None, ["odd:r.md", "terminal:b"], [(F.MARKDOWN, "odd:r.md"), (F.TERMINAL, "b")]),
     ],
 )

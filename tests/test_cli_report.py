@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -58,11 +59,44 @@ def test_two_reports_are_compared(capsys: pytest.CaptureFixture[str]) -> None:
     assert "missed before, confirmed now" in text
 
 
+def test_a_report_from_standard_input(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """`wstune verify … --format json | wstune report - --format markdown`."""
+    with Path("before.json").open() as stream:
+        monkeypatch.setattr("sys.stdin", stream)
+        assert run(["report", "-", "--format", "markdown"]) == 0
+    assert capsys.readouterr().out.startswith("## ❌ wstune: missed")
+
+
+def test_the_verdict_of_somebody_elses_report_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever it says: no control character, and no line of its own."""
+    document = json.loads(Path("before.json").read_text())
+    document["sentences"][-1] = "fine\x1b[2J\nconfirmed"
+    Path("odd.json").write_text(json.dumps(document))
+    assert run(["report", "odd.json", "-o", "odd.html"]) == 0
+    assert capsys.readouterr().out == "fine\\x1b[2J confirmed\n"
+
+
+def test_what_is_too_large_for_a_report_is_not_read() -> None:
+    """/dev/zero never ends; whatever names a report reads it alike."""
+    zero = "/dev/zero"
+    for arguments in (["report", zero], ["verify", "host", "--baseline", zero], ["capacity", "--calibrate", zero]):
+        assert run(arguments) == 2
+
+
+@pytest.mark.parametrize(
+    "arguments", [["verify", "host", "--baseline"], ["capacity", "--calibrate"]], ids=lambda a: a[0]
+)
+def test_a_report_of_check_is_no_burst(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """To compare with, or to calibrate by."""
+    assert run([*arguments, "check.json"]) == 2
+    assert f"{arguments[-1]} check.json: got a report of check, expected one of verify" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["none.json"], "none.json: No such file or directory"),
-        (["."], ".: Is a directory"),
+        (["none.json"], "none.json: no such file or directory"),
+        (["."], ".: is a directory"),
         (["a.txt"], "a.txt: got no JSON"),
         (["latin.json"], "latin.json: "),
         (["before.json", "check.json"], "only reports of verify are compared"),

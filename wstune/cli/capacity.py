@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,13 +10,10 @@ from wstune.cli import options
 from wstune.cli.options import Format
 from wstune.cli.output import check_writable
 from wstune.cli.reporting import deliver_capacity, now
-from wstune.errors import UsageError
+from wstune.cli.saved_reports import saved_burst
 
 if TYPE_CHECKING:
-    from wstune.verification import VerifyReport
-
-_MOST = 64 << 20
-"""Bytes of a report to calibrate by: one of a burst that held for a day has some megabytes of timeline."""
+    pass
 
 
 def register(app: typer.Typer) -> None:
@@ -90,20 +86,7 @@ def capacity(
         user=user,
         server=(ram, cpus),
         generator=(generator_ram, generator_cpus),
-        calibrate=None if calibrate is None else (_report(calibrate), calibrate),
+        calibrate=None if calibrate is None else (saved_burst(calibrate, "--calibrate"), calibrate),
         reserve=reserve,
     )
     return deliver_capacity(run_capacity(asked, Host(root, pid)), format_ is Format.JSON, output, started)
-
-
-def _report(path: str) -> VerifyReport:
-    """The report of a burst in a file. Raises UsageError."""
-    from wstune.report.json_verify import load_verify
-
-    try:
-        with Path(path).open(encoding="utf-8") as stream:
-            return load_verify(stream.read(_MOST))
-    except (OSError, ValueError) as error:
-        reason = (error.strerror or str(error)).lower() if isinstance(error, OSError) else str(error)
-        tip = "make one with: wstune verify host --format json -o report.json"
-        raise UsageError(f"--calibrate {path}: {reason}", tip) from error

@@ -48,7 +48,8 @@ def destinations(format_: ReportFormat | None, files: Sequence[str] | None) -> t
             raise UsageError(f"-o {file}: that file is named twice", "give each format a file of its own")
         seen[place] = file
         check_writable(file)
-    if not found or (format_ is not None and (len(found) > 1 or named[0][0] is not None)):
+    apart = len(found) > 1 or (bool(named) and named[0][0] is not None)
+    if not found or (format_ is not None and apart and not any(each.stdout for each in found)):
         found.insert(0, Destination(format_ or ReportFormat.TERMINAL))
     return tuple(found)
 
@@ -70,6 +71,8 @@ def _destination(format_: ReportFormat | None, file: str, own: ReportFormat | No
     ending = ENDINGS.get(PurePath(file).suffix.lower())
     if alone:
         return Destination(format_ or ending or ReportFormat.TERMINAL, file)
+    if file == "-":
+        return Destination(format_ or ReportFormat.TERMINAL, file)
     if ending is None:
         raise UsageError(
             f"-o {file}: its ending names no format", f"one of {', '.join(ENDINGS)}; or FORMAT:FILE, as json:{file}"

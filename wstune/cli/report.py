@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,6 +9,7 @@ import typer
 from wstune.cli import options
 from wstune.cli.destinations import destinations
 from wstune.cli.reporting import errors_for, write_all
+from wstune.cli.saved_reports import saved_report
 from wstune.errors import UsageError
 from wstune.report.formats import Look
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from wstune.report.head import Head
     from wstune.verification import VerifyReport
 
-_TIP = "make one: wstune verify host -o FILE.json"
-
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -27,7 +25,9 @@ def register(app: typer.Typer) -> None:
 
 
 def report(
-    files: Annotated[list[str], typer.Argument(metavar="FILE…", help="JSON reports of check or of verify.")],
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE…", help="JSON reports of check or of verify; - is standard input.")
+    ],
     format_: options.AnyFormat = None,
     output: options.Outputs = None,
 ) -> int:
@@ -39,25 +39,10 @@ def report(
     if len(files) > 2:
         raise UsageError(f"{len(files)} reports: two can be compared", "name one, or an earlier and a later one")
     with errors_for(where):
-        loaded = [_loaded(file) for file in files]
+        loaded = [saved_report(file) for file in files]
         head, last = loaded[-1]
         write_all(last, head, where, Look(baseline=_earlier(files, loaded)))
     return 0
-
-
-def _loaded(file: str) -> tuple[Head, CheckReport | VerifyReport]:
-    from wstune.report.json_read import MOST_BYTES, load
-
-    try:
-        with Path(file).open("rb") as stream:
-            data = stream.read(MOST_BYTES + 1)
-        if len(data) > MOST_BYTES:
-            raise ValueError(f"got more than {MOST_BYTES >> 20} MB, expected a report")
-        return load(data.decode())
-    except OSError as error:
-        raise UsageError(f"{file}: {error.strerror}", _TIP) from None
-    except ValueError as error:
-        raise UsageError(f"{file}: {error}", _TIP) from None
 
 
 def _earlier(

@@ -16,6 +16,7 @@ from wstune.cli.destinations import Destination, primary
 from wstune.cli.output import wants_color, write_report
 from wstune.errors import WstuneError
 from wstune.report.formats import Look, ReportFormat, exit_code, write
+from wstune.report.shown import shown
 
 if TYPE_CHECKING:
     from wstune.model import CapacityReport, CheckReport
@@ -57,7 +58,7 @@ def write_all(report: CheckReport | VerifyReport, head: Head, where: Sequence[De
         text = write(each.format, report, head, replace(look, color=_color(each.file)))
         write_report(text, each.file)
     if not any(each.stdout for each in where) and report.sentences:
-        write_report(report.sentences[-1], None)
+        write_report(shown(report.sentences[-1]), None)
 
 
 def deliver(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, assert_never
 
 import typer
@@ -19,6 +18,7 @@ from wstune.cli.destinations import destinations
 from wstune.cli.live import progress_line
 from wstune.cli.output import print_error
 from wstune.cli.reporting import command_line, deliver, errors_for, now
+from wstune.cli.saved_reports import saved_burst
 from wstune.errors import UsageError, WstuneError
 from wstune.printable import printable_report
 from wstune.report.formats import FORMATS, Look
@@ -281,14 +281,7 @@ def _agree(yes: bool) -> Callable[[Prepared], None]:
 
 
 def _baseline(path: str | None) -> tuple[str, VerifyReport] | None:
-    if path is None:
-        return None
-    from wstune.report.json_verify import load_verify
-
-    try:
-        return path, load_verify(Path(path).read_text())
-    except (OSError, ValueError) as error:
-        raise UsageError(f"--baseline {path}: {error}", "make one: wstune verify host --format json -o FILE") from None
+    return None if path is None else (path, saved_burst(path, "--baseline"))
 
 
 def _harms_nobody(aim: Target, yes: bool) -> None:

@@ -24,9 +24,12 @@ class Compared:
 
 _SAME = 0.02
 """Changes below this are noise."""
-_UNITS = {Unit.CONNECTIONS: "connections", Unit.PER_SECOND: "/s", Unit.BYTES: "B/connection"} | {
+_UNITS = {
+    Unit.CONNECTIONS: "connections",
     Unit.SECONDS: "s",
     Unit.MILLISECONDS: "ms",
+    Unit.PER_SECOND: "/s",
+    Unit.BYTES: "B/connection",
     Unit.COUNT: "",
 }
 

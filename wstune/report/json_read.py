@@ -28,7 +28,7 @@ from wstune.model import (
 from wstune.report.checked import checked
 from wstune.report.head import Head
 from wstune.report.json import READS
-from wstune.report.json_verify import load_verify
+from wstune.report.json_verify import verify_report
 from wstune.service import Costs, Hit, Limits, Listener
 from wstune.tunables import CATALOGUE
 from wstune.values import UNLIMITED, Kind, Value
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from wstune.report.json import Document
     from wstune.verification import VerifyReport
 
-MOST_BYTES = 64 << 20
 _LENGTHS = {Kind.TRIPLE: 3, Kind.RANGE: 2}
 """Numbers of a value; PORTS have pairs, the others one."""
 VERDICTS = ("ready", "not-ready", "inconclusive")
@@ -60,7 +59,7 @@ def load(text: str) -> tuple[Head, CheckReport | VerifyReport]:
         raise ValueError(f"got schema {document.get('schema')!r}, expected {' or '.join(map(str, READS))}")
     try:
         head = _head(document)
-        return head, load_verify(text) if head.command == "verify" else checked(_check(document))
+        return head, verify_report(document) if head.command == "verify" else checked(_check(document))
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise ValueError(f"got a report that is not whole ({error!r}), expected {expected}") from None
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from wstune.report.checked import checked
-from wstune.report.json import READS, Document, Head, head_document
+from wstune.report.json import Document, Head, head_document
 from wstune.verification import (
     EXIT_CODES,
     BurstError,
@@ -62,29 +61,12 @@ def verify_document(report: VerifyReport, head: Head) -> Document:
     }
 
 
-def load_verify(text: str) -> VerifyReport:
-    """The report that a document holds; keys that are new to us are passed over.
+def verify_report(document: Document) -> VerifyReport:
+    """The report that a document of verify holds; keys that are new to us are passed over.
 
     Raises:
-        ValueError: worded `got X, expected Y`, when it is no report that we wrote.
+        ValueError: worded `got X, expected Y`; KeyError, TypeError, AttributeError where it is not whole.
     """
-    try:
-        document = json.loads(text)
-    except ValueError as error:
-        raise ValueError(f"got no JSON ({error}), expected a report of wstune verify --format json") from error
-    if not isinstance(document, dict) or document.get("command") != "verify":
-        raise ValueError("got some other JSON, expected a report of wstune verify --format json")
-    if document.get("schema") not in READS:
-        raise ValueError(f"got schema {document.get('schema')!r}, expected {' or '.join(map(str, READS))}")
-    try:
-        return _report(document)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(
-            f"got a report that is not whole ({error}), expected one of wstune verify --format json"
-        ) from error
-
-
-def _report(document: Document) -> VerifyReport:
     if document["verdict"] not in EXIT_CODES:
         raise ValueError(f"got the verdict {document['verdict']!r}, expected one of {', '.join(EXIT_CODES)}")
     table = {

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Counts(NamedTuple):
-    """What a burst counted: the `tally.LENGTH` words of a tally; on the wire those that are not 0, by their index."""
+    """What a burst counted: the `tally.LENGTH` numbers of a tally; on the wire those that are not 0, by their index."""
 
     words: tuple[int, ...] = (0,) * tally.LENGTH
 
