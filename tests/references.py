@@ -15,9 +15,10 @@ from wstune import errors, signals
 from wstune.actions.profile import load
 from wstune.cli import main
 from wstune.cli.groups import EXAMPLES, grouped
-from wstune.model import HostFacts, Tunable
+from wstune.model import HostFacts
 from wstune.readiness.judge import applicable
 from wstune.report.words import counted, demand_text, role_text
+from wstune.tunable import Tunable
 from wstune.tunables import CATALOGUE
 
 MADE = "<!-- Made by pytest --update from {}. -->"

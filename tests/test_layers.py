@@ -23,6 +23,7 @@ LAYERS = (
         "urls",
         "service",
         "model",
+        "tunable",
         "changes",
         "verification",
         "signals",

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from wstune.model import Effect, Operator, Requirement, Severity, Tunable
+from wstune.model import Effect, Operator, Requirement, Severity
 from wstune.readiness.compare import demand_words, demanded_value, effect, satisfied
+from wstune.tunable import Tunable
 from wstune.tunables import CATALOGUE
 from wstune.values import UNLIMITED, Kind, Value, make, parse
 

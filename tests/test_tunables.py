@@ -11,7 +11,8 @@ import pytest
 
 from wstune.errors import UsageError
 from wstune.host import probe
-from wstune.model import Direction, Scope, Store, Tunable
+from wstune.model import Direction, Scope, Store
+from wstune.tunable import Tunable
 from wstune.tunables import CATALOGUE, FAMILIES, find, nearest
 from wstune.values import Kind, parse
 

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from wstune.export.stock import least, most
-from wstune.model import Effect, Operator, Profile, Requirement, Role, Severity, Store, Tunable
+from wstune.model import Effect, Operator, Profile, Requirement, Role, Severity, Store
 from wstune.readiness.compare import demand_words, demanded_value, effect, satisfied
 from wstune.readiness.judge import applicable
+from wstune.tunable import Tunable
 from wstune.tunables import CATALOGUE
 from wstune.tuning.persist import comes_with_module
 from wstune.values import Kind, Value, make

@@ -9,7 +9,8 @@ from wstune.host import cgroup, kernel, memory, rlimits
 from wstune.host.files import Root, words
 from wstune.host.sysctl import absence_of, parsed, path_of, read_sysctl
 from wstune.host.usage import CONNTRACK_COUNT, Usage, first_number, read_usage
-from wstune.model import Absence, HostFacts, Reading, Store, Tunable
+from wstune.model import Absence, HostFacts, Reading, Store
+from wstune.tunable import Tunable
 from wstune.values import UNLIMITED, Kind, make, parse
 
 

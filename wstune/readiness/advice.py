@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from wstune.model import Absence, Effect, HostFacts, Operator, Profile, Reading, Requirement, Role, Store, Tunable
+from wstune.model import Absence, Effect, HostFacts, Operator, Profile, Reading, Requirement, Role, Store
 from wstune.readiness.constants import OWN_FILES, processes_needed
+from wstune.tunable import Tunable
 from wstune.tunables import CATALOGUE
 from wstune.values import Kind, Value
 

@@ -6,7 +6,8 @@ of a value that satisfies already is that value.
 
 from __future__ import annotations
 
-from wstune.model import Effect, Operator, Requirement, Tunable
+from wstune.model import Effect, Operator, Requirement
+from wstune.tunable import Tunable
 from wstune.values import Kind, Value, make, merged
 
 UNORDERED = ("switch", "policy", "port")

@@ -10,9 +10,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from wstune.model import NextBoot, Persisted, Tunable
+from wstune.model import NextBoot, Persisted
 from wstune.readiness.sysctl_d import ConfigFile, Write, normalised, procps_writes, systemd_writes
 from wstune.readiness.written import taken
+from wstune.tunable import Tunable
 from wstune.values import Kind, Value, parse
 
 OWN = "the kernel's own value"

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from wstune.errors import ProfileError
-from wstune.model import Operator, Role, Severity, Tunable
+from wstune.model import Operator, Role, Severity
 from wstune.readiness.expressions import closest
 from wstune.readiness.toml_lines import Key, key_lines
 from wstune.readiness.toml_reader import TomlError, read_toml
+from wstune.tunable import Tunable
 from wstune.tunables import CATALOGUE, nearest
 from wstune.values import Kind
 

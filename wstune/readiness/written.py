@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from wstune.model import Tunable
+from wstune.tunable import Tunable
 from wstune.values import Kind, Value, make, parse
 
 _NUMBER = re.compile(r"\s*(-?)(0[xX][0-9a-fA-F]{1,16}|0[0-7]{0,22}|[1-9][0-9]{0,19})(?=\s|$)", re.ASCII)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from wstune.model import Direction, Reading, Scope, Tunable
+from wstune.model import Direction, Reading, Scope
 from wstune.report.words import BOLD, NO_LIMIT_FROM, count, paint, reading_text, wrapped
+from wstune.tunable import Tunable
 from wstune.tunables import FAMILIES
 
 _LABEL = 11

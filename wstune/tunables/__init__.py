@@ -7,7 +7,7 @@ say another version, a page of the kernel's own documentation, or a man page.
 from __future__ import annotations
 
 from wstune.errors import UsageError
-from wstune.model import Tunable
+from wstune.tunable import Tunable
 from wstune.tunables import conntrack, descriptors, ports, processes, queues, tcp_memory
 
 FAMILIES: dict[str, tuple[Tunable, ...]] = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from wstune.model import Tunable
 from wstune.printable import printable
+from wstune.tunable import Tunable
 from wstune.values import Kind, Value
 
 _INT = (-(2**31), 2**31 - 1)

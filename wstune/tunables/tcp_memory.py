@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from wstune.model import Direction, Scope, Store, Tunable
+from wstune.model import Direction, Scope, Store
+from wstune.tunable import Tunable
 from wstune.values import UNLIMITED, Kind
 
 _INT_MAX = 2**31 - 1

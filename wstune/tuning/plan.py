@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from wstune.changes import Change, Plan, Refusal
-from wstune.model import Absence, Effect, Finding, HostFacts, Outcome, Scope, Severity, Store, Tunable
+from wstune.model import Absence, Effect, Finding, HostFacts, Outcome, Scope, Severity, Store
 from wstune.readiness.compare import UNORDERED, demanded_value
+from wstune.tunable import Tunable
 from wstune.tunables import find
 from wstune.values import Kind, Value, format_value, make, merged
 
