@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 from wstune.actions.cluster_plan import Generator, allotted, checked, members, room_of, server_of
 from wstune.actions.verify_options import VerifyOptions
 from wstune.actions.verify_target import Security, Target
-from wstune.burst import agent, budget, scenario
+from wstune.burst import agent, scenario
 from wstune.burst.answers import Probe, cleaned
 from wstune.burst.cluster import Cluster, Worker
 from wstune.burst.engine.plan import Address, Plan, Route, ServerPlan, TimedPhase, TlsPlan
 from wstune.burst.engine.records import Json, read, to_json
 from wstune.burst.shares import Limit, MachineRoom
 from wstune.errors import InconclusiveError, UsageError
+from wstune.readiness.constants import TLS_GENERATOR_BYTES
 
 ELSEWHERE = Target("ws://192.0.2.1/", "192.0.2.1", 80, places=(scenario.Place(Address("192.0.2.1", 80), "192.0.2.1"),))
 ROOM = MachineRoom((Limit("memory", 9_000, "buy"),), "boot", 1, cpus=2, nofile=20_000)
@@ -107,7 +108,7 @@ def test_every_machine_is_asked_for_its_room_for_tls() -> None:
     assert cluster.checks["a"] == ((), False, False, True)
     rooms = (read(MachineRoom, cleaned(agent.check((), False, False, way))) for way in (False, True))
     plain, tls = ({limit.name: limit.connections for limit in room.limits} for room in rooms)
-    assert tls["memory"] < plain["memory"] * 5_000 / budget.TLS_GENERATOR_BYTES
+    assert tls["memory"] < plain["memory"] * 5_000 / TLS_GENERATOR_BYTES
     assert tls["net.ipv4.ip_local_port_range"] == plain["net.ipv4.ip_local_port_range"]
 
 

@@ -21,7 +21,8 @@ from wstune.burst.search import Objective, Step
 from wstune.errors import InconclusiveError, UsageError
 from wstune.verification import VerifyReport
 
-ROOM = budget.Room(cpus=2, nofile=20_000, available_bytes=2 << 30)
+ROOM = budget.Room(cpus=2, nofile=20_000, allowed={"memory": 200_000}, available_bytes=2 << 30)
+SECURED_ROOM = replace(ROOM, allowed={"memory": 40_000})
 SAMPLE_LOST = CASES["verify-worker-lost"]
 HELD, MISSED, CUT = CASES["verify-confirmed"], CASES["verify-missed"], CASES["verify-interrupted"]
 
@@ -52,7 +53,7 @@ def searched(
         tried.append(options.connections)
         return burst(options.connections)
 
-    monkeypatch.setattr(module, "room_of", lambda _: ROOM)
+    monkeypatch.setattr(module, "room_of", lambda _, options: SECURED_ROOM if options.target.security else ROOM)
     monkeypatch.setattr(module, "run", run)
     objective = Objective(upgrade_ms=1e9, canary_ms=1e9)
     return find_max(options or VerifyOptions(), objective, lambda _: None), tried
@@ -88,7 +89,7 @@ def test_the_budget_of_wss_is_smaller(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is tried at the most is what memory allows with TLS."""
     there = Target("wss://192.0.2.1/", "192.0.2.1", 443, security=Security())
     _, tried = search(monkeypatch, held, VerifyOptions(target=there))
-    assert tried[-1] == budget.limits(ROOM, both_ends=False, tls=True)["memory"]
+    assert tried[-1] == 40_000
 
 
 def test_not_even_the_first_held(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,7 @@ from wstune.burst.fleet import Member
 from wstune.burst.shares import Limit, MachineRoom
 from wstune.errors import InconclusiveError, UsageError
 from wstune.host.host import Host
+from wstune.readiness.constants import TLS_GENERATOR_BYTES
 
 HOSTS = Where(hosts=("gen1", "gen2"))
 ELSEWHERE = Target("ws://192.0.2.1/", "192.0.2.1", 80, places=(scenario.Place(Address("192.0.2.1", 80), "192.0.2.1"),))
@@ -87,7 +88,7 @@ def test_the_budget_of_a_server_elsewhere_is_that_of_the_load_machines() -> None
     assert remarks == ["the profile is for 100,000 connections; the load machines have room for 20,000"]
     secured = replace(ELSEWHERE, security=Security())
     plain, tls = (planned(VerifyOptions(connections=5_000, target=way), 20_000)[0] for way in (ELSEWHERE, secured))
-    assert tls.bytes_needed - plain.bytes_needed == 5_000 * budget.TLS_GENERATOR_BYTES
+    assert tls.bytes_needed - plain.bytes_needed == 5_000 * TLS_GENERATOR_BYTES
 
 
 def test_the_servers_machine_must_have_room() -> None:

@@ -24,6 +24,7 @@ from wstune.burst.engine.plan import Address, Plan, Route, ServerPlan, TlsPlan
 from wstune.burst.engine.records import parsed, read
 from wstune.burst.fleet import Fleet, Member
 from wstune.burst.process import Burst
+from wstune.burst.room import GUARDED_FILES
 from wstune.burst.shares import MachineRoom
 from wstune.errors import InconclusiveError
 from wstune.host import counters, memory, processes
@@ -80,7 +81,7 @@ def test_the_guards_are_the_machines_own() -> None:
     plan = PLAN._replace(reserve_bytes=5, reserve_files=6, cgroup_levels=((7, "/elsewhere", "8"),))
     own = agent._guarded(plan, Host(), force=False)
     assert own.reserve_bytes > 100 << 20
-    assert own.reserve_files == agent.RESERVE_FILES
+    assert own.reserve_files == GUARDED_FILES
     assert not own.cgroup_levels or own.cgroup_levels != plan.cgroup_levels
     bare = agent._guarded(plan, Host(), force=True)
     assert (bare.reserve_bytes, bare.reserve_files) == (0, 0)
@@ -362,7 +363,7 @@ with open(sys.argv[1], "wb", buffering=0) as heard:
     assert [line for line in commands if b"StatusCommand" not in line] == machine.told
     assert same(tuple(map(wire.read_command, machine.told)), (wire.PingCommand(2.5), wire.EndCommand()))
     told = wire.read_plan(plan)
-    assert told.reserve_files == agent.RESERVE_FILES
+    assert told.reserve_files == GUARDED_FILES
     own = agent._guarded(PLAN._replace(seed=12), Host(), force=False)
     assert same(told._replace(reserve_bytes=0), own._replace(reserve_bytes=0))
 

@@ -8,14 +8,15 @@ import pytest
 
 from tests.conftest import ROOT
 from wstune.readiness.diagnosis import PHASES
-from wstune.readiness.walls import LIMITS, PLATEAUS, WALLS, WallKind
+from wstune.readiness.walls import LIMITS, PLATEAUS, WALLS
+from wstune.tunable import WallKind
 
 PAGE = ROOT / "docs/reference/walls.md"
 
 _HEAD = """\
 # Walls: what stops a burst
 
-<!-- Made by pytest --update from wstune/readiness/walls.py. -->
+<!-- Made by pytest --update from wstune/readiness/walls.py and wstune/tunables. -->
 
 A report of `wstune verify` that did not confirm names one wall, its side, the evidence, and a way round it. The name is
 a tunable's (`wstune explain NAME` tells of it) or one of the names below, which are published: they are not renamed.

@@ -35,7 +35,7 @@ KEY = CATALOGUE["net.ipv4.tcp_congestion_control"]
 
 def wish(number: int, value: str, why: str) -> Wish:
     """A demand for a value that no grammar has seen, on a key of its own."""
-    tunable = replace(KEY, name=f"net.ipv4.key{number}")
+    tunable = KEY._replace(name=f"net.ipv4.key{number}")
     operand = Value(Kind.TEXT, value, ())
     requirement = Requirement(tunable.name, Operator.EQUALS, (operand,), Severity.WARN, why)
     return Wish(tunable, (requirement,), operand, None)

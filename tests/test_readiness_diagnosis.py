@@ -15,7 +15,8 @@ from tests.conftest import TESTS
 from wstune.readiness import diagnosis
 from wstune.readiness.diagnosis import diagnose
 from wstune.readiness.evidence import Evidence
-from wstune.readiness.walls import CAUSES, COUNTED, KINDS, LIMITS, PLATEAUS, WALLS
+from wstune.readiness.walls import CAUSES, KINDS, LIMITS, PLATEAUS, WALLS
+from wstune.tunable import COUNTED
 from wstune.verification import Canary, Fanout, OpenPhase
 
 CASES = sorted((TESTS / "cases/diagnosis").glob("*.toml"))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from wstune.model import Absence, Direction, Reading
 from wstune.report.explain import explain_text
 from wstune.tunables import CATALOGUE
@@ -38,7 +36,7 @@ def test_what_is_accepted() -> None:
     """Bounds are told, and their lack too, and what can only be read."""
 
     def accepted(low: int | None, high: int | None, read_only: bool = False) -> str:
-        row = replace(ROW, minimum=low, maximum=high, read_only=read_only)
+        row = ROW._replace(minimum=low, maximum=high, read_only=read_only)
         return _line(explain_text(row, HERE, color=False), "accepted")
 
     assert accepted(None, None) == "any"
@@ -50,12 +48,12 @@ def test_what_is_accepted() -> None:
 
 def test_a_policy_helps_neither_way() -> None:
     """Where neither direction allows more connections, that is said."""
-    text = explain_text(replace(ROW, direction=Direction.NONE), HERE, color=False)
+    text = explain_text(ROW._replace(direction=Direction.NONE), HERE, color=False)
     assert _line(text, "helps") == "neither way: it depends"
 
 
 def test_empty_fields_make_no_line() -> None:
     """What the catalogue does not say is not labelled."""
-    text = explain_text(replace(ROW, latched="", since=""), HERE, color=False)
+    text = explain_text(ROW._replace(latched="", since=""), HERE, color=False)
     assert not _line(text, "counts")
     assert not _line(text, "since")

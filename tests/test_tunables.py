@@ -12,8 +12,8 @@ import pytest
 from wstune.errors import UsageError
 from wstune.host import probe
 from wstune.model import Direction, Scope, Store
-from wstune.tunable import Tunable
-from wstune.tunables import CATALOGUE, FAMILIES, find, nearest
+from wstune.tunable import Size, Tunable
+from wstune.tunables import CATALOGUE, FAMILIES, called, ceilings, find, nearest, stock
 from wstune.values import Kind, parse
 
 ROWS = [pytest.param(row, id=name) for name, row in CATALOGUE.items()]
@@ -115,6 +115,54 @@ def test_nearest(name: str, close: str) -> None:
     with pytest.raises(UsageError) as caught:
         find(name)
     assert (f"did you mean {close}?" if close else "lists every name") in caught.value.tip
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("EMFILE", "nofile.soft"),
+        ("ulimit -n", "nofile.soft"),
+        ("Too many open files", "nofile.soft"),
+        ("LimitNOFILE", "nofile"),
+        ("enfile", "fs.file-max"),
+        ("TasksMax", "cgroup.pids.max"),
+        ("somaxconn", "net.core.somaxconn"),
+        ("net/core/somaxconn", "net.core.somaxconn"),
+    ],
+)
+def test_what_people_call_it(said: str, meant: str) -> None:
+    """A command, a setting, an errno, a message, in capitals or not; its own name of course."""
+    assert called(said).name == meant
+
+
+def test_no_synonym_is_of_two() -> None:
+    """Nor the name of another."""
+    said = [word.casefold() for row in CATALOGUE.values() for word in row.synonyms]
+    assert len(said) == len(set(said))
+    assert not set(said) & CATALOGUE.keys()
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_what_binds_is_whole(row: Tunable) -> None:
+    """Who bounds it and what it looks at are in the catalogue; what points to a wall belongs to one that has words."""
+    assert all(name in CATALOGUE for name in (*row.needs, *ceilings(row.name)))
+    assert not row.needs or row.allows
+    assert row.wall or not (row.causes or row.plateaus)
+    assert not any(cause.limit for cause in row.causes), "an entry's own"
+    assert not any(plateau.limit for plateau in row.plateaus)
+    assert (row.store is Store.CGROUP) == bool(row.raised_by)
+
+
+@pytest.mark.parametrize("row", [row for row in CATALOGUE.values() if row.stock is not None], ids=lambda row: row.name)
+def test_the_stock_value_is_one_that_the_kernel_takes(row: Tunable) -> None:
+    """Of a machine of 512 MB and of 1 TB; more memory never makes it less."""
+    small, large = (stock(row, Size(ram, 4096)) for ram in (512 << 20, 1 << 40))
+    assert small is not None
+    assert large is not None
+    for value in (small, large):
+        assert all((row.minimum or 0) <= number for number in value.numbers)
+        assert all(number <= (row.maximum or number) for number in value.numbers)
+    assert all(old <= new for old, new in zip(small.numbers, large.numbers, strict=True))
 
 
 @pytest.mark.netns

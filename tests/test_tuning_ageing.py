@@ -27,7 +27,7 @@ def test_persisted_on_2_gib_and_looked_at_on_64() -> None:
     )
     found = aged(lines, Machine("6.1.0", 64 * GIB), {})
     assert [(line.key, line.default) for line in found] == [
-        ("fs.file-max", "6240000"),
+        ("fs.file-max", "6240005"),
         ("net.ipv4.tcp_mem", "720000 960000 1440000"),
     ]
     assert not aged(lines, SMALL, {})

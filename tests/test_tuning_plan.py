@@ -12,8 +12,9 @@ from tests.tuning_scene import FACTS, circumstances, findings, reading
 from wstune.changes import Refusal
 from wstune.model import Absence, Finding, Operator, Outcome, Reading, Requirement, Severity
 from wstune.readiness.compare import UNORDERED
+from wstune.tunable import InUse
 from wstune.tunables import CATALOGUE
-from wstune.tuning.plan import Process, file_max_guard, nr_open_guard, plan
+from wstune.tuning.plan import Process, plan
 from wstune.values import Kind, Value, make, parse
 
 INTEGERS = ("net.core.somaxconn", "fs.file-max", "fs.nr_open", "net.core.netdev_max_backlog", "net.ipv4.tcp_tw_reuse")
@@ -80,19 +81,22 @@ def test_nothing_is_lowered_without_consent(key: str, operator: Operator, demand
 def test_nr_open_is_never_put_below_a_live_hard_limit() -> None:
     """Also with --allow-lower: a process that has more would break its logins."""
     some = judged(need("fs.nr_open", Operator.EQUALS, "1000000"), "1048576")
-    drawn = plan("test", some, circumstances(highest_hard=1048576), allow_lower=True)
+    drawn = plan("test", some, circumstances(in_use={InUse.HARD_NOFILE: 1048576}), allow_lower=True)
     assert [change.refusal for change in drawn.refused] == [Refusal.GUARD]
-    unknown = plan("test", some, circumstances(highest_hard=None), allow_lower=True)
+    unknown = plan("test", some, circumstances(in_use={}), allow_lower=True)
     assert [change.refusal for change in unknown.refused] == [Refusal.GUARD]
 
 
 def test_the_guards_bounds() -> None:
     """nr_open may equal the highest hard limit; file-max keeps a tenth free above what is open."""
-    assert nr_open_guard(1000, 1000) is None
-    assert nr_open_guard(999, 1000) is not None
-    assert file_max_guard(1100, 1000) is None
-    assert file_max_guard(1099, 1000) is not None
-    assert file_max_guard(1099, None) is not None
+    nr_open, file_max = CATALOGUE["fs.nr_open"].guard, CATALOGUE["fs.file-max"].guard
+    assert nr_open is not None
+    assert file_max is not None
+    assert nr_open.refuses(1000, 1000) == ""
+    assert "hard file limit of 1000" in nr_open.refuses(999, 1000)
+    assert file_max.refuses(1100, 1000) == ""
+    assert "1000 files are open" in file_max.refuses(1099, 1000)
+    assert "not known" in file_max.refuses(1099, None)
 
 
 def test_outside_the_hosts_namespace_global_keys_are_left_alone() -> None:
@@ -213,7 +217,7 @@ def test_a_plan_applied_judges_pass_and_a_second_one_is_empty(case: tuple[Requir
     requirement, live = case
     key = requirement.tunable
     some = findings((requirement,), {key: Reading(live)})
-    drawn = plan("test", some, circumstances(highest_hard=0, files_allocated=0), allow_lower=True)
+    drawn = plan("test", some, circumstances(in_use={InUse.HARD_NOFILE: 0, InUse.FILES: 0}), allow_lower=True)
     after = live
     for change in drawn.changes:
         after = parse(live.kind, change.after)

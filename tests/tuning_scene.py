@@ -10,6 +10,7 @@ from wstune.changes import Change, Plan
 from wstune.host.host import Host
 from wstune.model import Finding, HostFacts, Profile, Reading, Requirement, Role, Severity, Store
 from wstune.readiness.judge import judge
+from wstune.tunable import InUse
 from wstune.tunables import find
 from wstune.tuning import lines
 from wstune.tuning.apply import Origin
@@ -102,4 +103,5 @@ def reading(key: str, text: str) -> Reading:
 
 def circumstances(**more: object) -> Circumstances:
     """A host of its own, with nothing in the way."""
-    return Circumstances(**({"facts": FACTS, "nr_open": 1048576, "highest_hard": 1024, "files_allocated": 2000} | more))  # type: ignore[arg-type]
+    in_use = {InUse.HARD_NOFILE: 1024, InUse.FILES: 2000}
+    return Circumstances(**({"facts": FACTS, "nr_open": 1048576, "in_use": in_use} | more))  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ from enum import Enum
 UNLIMITED = 2**63 - 1
 """LONG_MAX: how the kernel spells "no limit" in fs.file-max; `max` and `unlimited` parse to it."""
 
-_NO_LIMIT_FROM = 2**62
+UNLIMITED_FROM = 2**62
 """cgroup v1 rounds LONG_MAX down to a page (9223372036854771712), so anything this large means no limit."""
 
 _INTEGER = re.compile(r"[+-]?\d{1,20}", re.ASCII)
@@ -55,7 +55,7 @@ class Value:
     @property
     def unlimited(self) -> bool:
         """Whether it is an integer that means "no limit"."""
-        return self.kind is Kind.INTEGER and self.numbers[0] >= _NO_LIMIT_FROM
+        return self.kind is Kind.INTEGER and self.numbers[0] >= UNLIMITED_FROM
 
     @property
     def number(self) -> int:

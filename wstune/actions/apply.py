@@ -21,14 +21,15 @@ from wstune.host.host import Host
 from wstune.host.sysctl import path_of
 from wstune.model import CheckReport, HostFacts, Outcome, Reading, Role, Severity, Store
 from wstune.readiness.unit_files import service_name
+from wstune.tunable import InUse
 from wstune.tunables import find
 from wstune.tuning.apply import FULL, Applied, Origin, apply_plan
 from wstune.tuning.chain import standing_entries, standing_sysctls
 from wstune.tuning.journal import DEFAULT_STATE, Journal
 from wstune.tuning.lock import locked
 from wstune.tuning.persist import LIMITS_FILE, SYSCTL_FILE, UNIT_FILE, Machine, valid_name
-from wstune.tuning.plan import Circumstances, Process, is_outside, plan
-from wstune.tuning.plan_files import Present, nr_open_after, with_claims, with_limit_file, with_sysctl_file
+from wstune.tuning.plan import Circumstances, Process, after_plan, is_outside, plan
+from wstune.tuning.plan_files import Present, with_claims, with_limit_file, with_sysctl_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ def prepare(options: ApplyOptions, host: Host) -> Prepared:
         drawn = replace(drawn, notes=(*drawn.notes, reason))
     if not drawn.empty:
         drawn = replace(drawn, notes=(*drawn.notes, *_abilities(report.host)))
-    nr_open = nr_open_after(drawn, circumstances.nr_open)
+    nr_open = after_plan(find("nofile").bounded_by, drawn.changes, circumstances.nr_open)
     if options.user is not None:
         bounds = login_bounds(host, options.user, options.etc_root, nr_open)
         drawn = with_limit_file(drawn, report.findings, "limits", options.user, present(LIMITS_FILE), machine, bounds)
@@ -227,13 +228,12 @@ def _circumstances(options: ApplyOptions, host: Host, report: CheckReport) -> Ci
         if finding.store is Store.SYSCTL and finding.live.value is not None and finding.outcome is not Outcome.PASS
     ]
     blocked = {key: live_limits.unwritable(host.root, path_of(key)) for key in keys if report.host.euid == 0}
-    nr_open = host.read(find("fs.nr_open")).value
+    nr_open = host.read(find(find("nofile").bounded_by)).value
     return Circumstances(
         facts=report.host,
         unwritable={key: why for key, why in blocked.items() if why},
         nr_open=nr_open.number if nr_open else None,
-        highest_hard=live_limits.highest_hard_nofile(host.root) if options.allow_lower else None,
-        files_allocated=host.usage().files_allocated,
+        in_use={what: live_limits.in_use(host.root, what) for what in InUse} if options.allow_lower else {},
         process=_process(options.pid, host),
     )
 

@@ -15,6 +15,7 @@ from wstune.readiness import capacity
 from wstune.readiness.costs import ASSUMED, costs, measured_app
 from wstune.service import Costs, Listener, Machine
 from wstune.tunables import CATALOGUE
+from wstune.tunables.processes import MEMORY
 
 if TYPE_CHECKING:
     from wstune.verification import VerifyReport
@@ -210,7 +211,7 @@ def remarks(scene: Scene) -> tuple[str, ...]:
 
 def assumed_short(scene: Scene, held: Capacity, connections: int) -> tuple[str, ...]:
     """A remark where memory holds the target only if the application keeps less than is assumed."""
-    number = next((each.connections for each in held.limits if each.name == capacity.MEMORY), None)
+    number = next((each.connections for each in held.limits if each.name == MEMORY), None)
     if scene.costs.app_source != ASSUMED or number is None or number >= connections:
         return ()
     return (

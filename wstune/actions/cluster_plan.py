@@ -20,6 +20,7 @@ from wstune.burst.fleet import Member
 from wstune.burst.ports import loopback_sources, sources_needed
 from wstune.burst.shares import Limit, MachineRoom
 from wstune.errors import InconclusiveError, UsageError
+from wstune.tunables.ports import STOCK_PORTS
 
 if TYPE_CHECKING:
     from wstune.burst.cluster import Cluster, Worker
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 _CLOCK_TRIES = 5
 _CLOCK_SECONDS = 1.0
 """A wall clock that differs by more is told of: certificates and logs go by it."""
-_USABLE_PORTS = 28_232
 _MAX_CPUS = 65_536
 """Believed of a machine."""
 
@@ -164,7 +164,7 @@ def members(machines: list[Generator], own: list[int], base: Plan, options: Veri
             raise InconclusiveError(f"no burst fits {machine.worker.name}: {error}", "raise nofile there") from None
         sources = room.sources
         if options.target.loopback and not sources:
-            many = max(processes, sources_needed(share, _USABLE_PORTS))
+            many = max(processes, sources_needed(share, STOCK_PORTS))
             sources, skip = tuple(loopback_sources(many, skip)), skip + many
         openers, window = pacing.at_once(processes, cpus)
         paced = phases[number]

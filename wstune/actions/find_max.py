@@ -26,10 +26,8 @@ def find_max(
     BurstRefused if not even the smallest held; BurstInterrupted with what was found until then.
     """
     host = host or Host()
-    room = room_of(host)
-    most = budget.plan(
-        1, room, options.processes, both_ends=options.target.ours, tls=options.target.security is not None
-    ).fits
+    room = room_of(host, options)
+    most = budget.plan(1, room, options.processes).fits
     if options.connections is not None:
         most = min(most, options.connections)
     steps: list[Step] = []

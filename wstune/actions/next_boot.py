@@ -11,12 +11,10 @@ from wstune.host.sysctl_files import boot
 from wstune.model import HostFacts, NextBoot, Reading, Store
 from wstune.readiness.next_boot import next_boot
 from wstune.tunables import CATALOGUE
+from wstune.values import parse
 
 IN_CONTAINER = "whoever starts this container sets it: no file in a container is read at boot"
 IN_NAMESPACE = "whoever makes this network namespace sets it: sysctl files count in the host's first one only"
-
-_NR_OPEN = "1048576"
-"""sysctl_nr_open of fs/file.c: what it is when neither a file nor the init has set it."""
 
 
 def next_boots(
@@ -40,10 +38,12 @@ def _own(host: Host, facts: HostFacts, readings: Mapping[str, Reading], loader: 
     """What keys are when nothing sets them, as far as it can be told without a reboot."""
     found: dict[str, str] = {}
     live = {name: reading.value for name, reading in readings.items() if reading.value is not None}
-    if (value := live.get("fs.nr_open")) and value.raw == _NR_OPEN:
-        found["fs.nr_open"] = _NR_OPEN
-    if (value := live.get("fs.file-max")) and value.unlimited and loader == "systemd":
-        found["fs.file-max"] = value.raw  # systemd 240 and later set it to LONG_MAX before anything else
+    for name, value in live.items():
+        if name.startswith("fs."):  # what is there is what the kernel, or systemd before anything else, made of it
+            row = CATALOGUE[name]
+            at_boot = row.stock_at_boot if loader == "systemd" else ""
+            if value.raw == row.stock or (at_boot and value.same(parse(row.kind, at_boot))):
+                found[name] = value.raw
     if host.root.live and facts.initial_netns is not False and not facts.container:
         from wstune.host.fresh import fresh_values  # brings ctypes
 

@@ -23,16 +23,13 @@ from wstune.chat import listeners, systemd
 from wstune.chat.options import KERNEL_SEND_BUFFER, Options
 from wstune.errors import PrivilegeError, UsageError
 from wstune.host.addresses import bindable
+from wstune.readiness.constants import OWN_FILES, TLS_BYTES
 
-RESERVE = 64
-"""Descriptors of a worker that are no connections."""
 BACKLOG = 65_535
 """Asked of listen(); the kernel takes min(this, somaxconn)."""
 LARGEST_MESSAGE = 131_072
 """What fits the bus between the workers on every kernel: a datagram in half a default wmem_max."""
 MOST_WORKERS = 1024
-TLS_BYTES = 20_000
-"""User memory of an idle TLS connection, at most; measured: 15,000 to 16,000 (Python 3.11, OpenSSL 3.0, TLS 1.3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +117,7 @@ def prepare(chosen: ServeOptions) -> dict[str, Any]:
 
 def share(workers: int | None, connections: int, cpus: int, nofile: int) -> tuple[int, int]:
     """(workers, connections that each may hold). Raises UsageError when `connections` do not fit."""
-    each = max(nofile - RESERVE, 1)
+    each = max(nofile - OWN_FILES, 1)
     needed = -(-connections // each)
     if connections and needed > 1:  # SO_REUSEPORT spreads by chance: room for the mean and four standard deviations
         while needed * each < connections + 4 * int((connections * needed) ** 0.5):
@@ -152,7 +149,7 @@ def announcement(address: str, port: int, workers: int, room: int, chosen: Serve
     secure = "s" if chosen.cert else ""
     where = f"http{secure}://{host}:{port}/" if address else "a socket of systemd's"
     most = min(room, chosen.max_connections or room)
-    tls = f", {TLS_BYTES:,} B of memory each" if chosen.cert else ""
+    tls = f", about {TLS_BYTES:,} B of memory each" if chosen.cert else ""
     return (
         f"wstune serve: {where} (ws{secure}), {workers} worker{'s' * (workers != 1)}, "
         f"room for {most:,} connections{tls}"

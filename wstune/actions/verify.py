@@ -52,7 +52,7 @@ def run(options: VerifyOptions, on_progress: Callable[[Progress], None], host: H
 def _burst(options: VerifyOptions, on_progress: Callable[[Progress], None], host: Host) -> Run:
     """A burst, to its end or to what ended it. Raises UsageError, InconclusiveError before anything is opened."""
     began = time.monotonic()
-    room = room_of(host)
+    room = room_of(host, options)
     planned, remarks = plan(options, room)
     note = budget.sentence(planned, room, ours=options.target.ours)
     evidence = evidence_of(options, planned, room)

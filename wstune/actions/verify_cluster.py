@@ -29,10 +29,12 @@ from wstune.burst.engine import events, wire
 from wstune.burst.engine.plan import Plan, ServerPlan
 from wstune.burst.fleet import Fleet, Member
 from wstune.burst.process import Burst
+from wstune.burst.room import bytes_each
 from wstune.burst.shares import MachineRoom, MachineStanding, budgets
 from wstune.errors import InconclusiveError, UsageError, WstuneError
 from wstune.host import processes
 from wstune.host.host import Host
+from wstune.model import Role
 
 Reply = TypeVar("Reply", bound=wire.Mergeable)
 _SETTLE_SECONDS = 0.3
@@ -156,7 +158,7 @@ def _planned(
 ) -> tuple[budget.Budget, budget.Room, list[str], MachineRoom | None]:
     """The budget of the whole, by the end that the server is at."""
     if where.local:
-        room = room_of(host)
+        room = room_of(host, options)
         planned, remarks = plan(options, room)
         return planned, room, remarks, None
     wanted = options.connections or default_connections(options)
@@ -165,7 +167,7 @@ def _planned(
         remarks = [f"the profile is for {wanted:,} connections; the load machines have room for {total:,}"]
         wanted = max(1, total)
     if options.target.ours and server is None:
-        room = room_of(host)
+        room = room_of(host, options, server_only=True)
         planned, more = plan(replace(options, connections=wanted), room, server_only=True)
         return planned, room, [*remarks, *more], None
     rooms = [machine.room for machine in machines]
@@ -177,10 +179,10 @@ def _planned(
         rooms = [found]
     nofile = min(room.nofile for room in rooms)
     cpus = max(room.cpus for room in rooms)
-    room = budget.Room(cpus=cpus, nofile=nofile)
+    tls = options.target.security is not None
+    room = budget.Room(cpus=cpus, nofile=nofile, each_bytes=bytes_each(Role.GENERATOR, tls=tls), ends=1)
     try:
-        tls = options.target.security is not None
-        planned = budget.plan(wanted, room, options.processes, both_ends=False, tls=tls)
+        planned = budget.plan(wanted, room, options.processes)
     except ValueError as error:
         raise InconclusiveError(f"no burst fits: {error}", "raise nofile; see: wstune check --hosts") from None
     return planned, room, remarks, found

@@ -14,27 +14,23 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from wstune.burst import budget
 from wstune.burst.engine import events, wire
 from wstune.burst.engine.plan import Plan
 from wstune.burst.engine.records import Json, to_json
 from wstune.burst.process import Burst
+from wstune.burst.room import GUARDED_FILES, holds
 from wstune.burst.shares import Limit, MachineRoom
 from wstune.errors import InconclusiveError
 from wstune.host import cgroup, counters, guard, memory, processes, rlimits
 from wstune.host.addresses import is_ours
 from wstune.host.host import Host
 from wstune.model import Role
-from wstune.readiness import capacity
-from wstune.readiness.constants import GENERATOR_BYTES
-from wstune.readiness.costs import costs
-from wstune.tunables import CATALOGUE
+from wstune.readiness.constants import reserve
 
 if TYPE_CHECKING:
     from distributed import Worker
 
 RECORD_SECONDS = 1.0
-RESERVE_FILES = 4_096
 _POLL_SECONDS = 0.2
 
 _runs: dict[str, Burst] = {}
@@ -51,10 +47,7 @@ def check(sources: tuple[str, ...], loopback: bool, server: bool = False, tls: b
     host = Host()
     facts = host.facts()
     own = [source for source in sources if is_ours(source)]
-    readings = host.read_all(CATALOGUE[name] for name in capacity.NEEDS)
-    role = Role.SERVER if server else Role.GENERATOR
-    each = costs()._replace(generator=GENERATOR_BYTES + (budget.TLS_GENERATOR_BYTES if tls else 0))
-    found = capacity.capacity(role, readings, facts, host.usage(), each, sources=max(1, len(own)))
+    found = holds(host, facts, Role.SERVER if server else Role.GENERATOR, tls=tls, sources=max(1, len(own)))
     nofile = rlimits.nofile(host.root)
     room = MachineRoom(
         limits=tuple(
@@ -131,9 +124,9 @@ def _authority(plan: Plan, text: str) -> Iterator[Plan]:
 def _guarded(plan: Plan, host: Host, *, force: bool) -> Plan:
     """The plan with the guards, which are this machine's own."""
     facts = host.facts()
-    reserve = 0 if force else budget.reserve(budget.Room(facts.cpus or 1, 0, ram_bytes=facts.ram_bytes))
+    kept = 0 if force else reserve(facts.available_bytes or 0)
     levels = cgroup.guarded(host.root)
-    return plan._replace(reserve_bytes=reserve, reserve_files=RESERVE_FILES if reserve else 0, cgroup_levels=levels)
+    return plan._replace(reserve_bytes=kept, reserve_files=GUARDED_FILES if kept else 0, cgroup_levels=levels)
 
 
 class _Relay:

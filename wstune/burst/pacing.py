@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from math import log, sqrt
 
+from wstune.readiness.constants import OWN_FILES
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -12,9 +14,6 @@ if TYPE_CHECKING:
 
 NUMBER = b"\1"
 """Stands in a request where the connection's number belongs."""
-
-RESERVE = 64
-"""Descriptors that a process needs for itself: stdio, epoll, listener, bus, pipes, libraries."""
 
 _OPENERS, _IN_FLIGHT = 2, 256
 """A processor: generators that open at a time, and handshakes in flight."""
@@ -28,13 +27,13 @@ def split(total: int, parts: int) -> list[int]:
 
 def room(nofile: int) -> int:
     """Connections that one process can hold under a RLIMIT_NOFILE."""
-    return max(0, nofile - RESERVE)
+    return max(0, nofile - OWN_FILES)
 
 
 def generators_needed(connections: int, nofile: int, cpus: int) -> int:
     """Generator processes: enough descriptors, and one a core to open with. Raises ValueError if none has any room."""
     if room(nofile) < 1:
-        raise ValueError(f"got nofile {nofile}, expected more than {RESERVE}")
+        raise ValueError(f"got nofile {nofile}, expected more than {OWN_FILES}")
     return max(-(-connections // room(nofile)), min(cpus, connections), 1)
 
 
@@ -54,7 +53,7 @@ def servers_needed(connections: int, nofile: int, cpus: int) -> int:
     Raises ValueError if a process has no room at all.
     """
     if room(nofile) < 1:
-        raise ValueError(f"got nofile {nofile}, expected more than {RESERVE}")
+        raise ValueError(f"got nofile {nofile}, expected more than {OWN_FILES}")
     processes = min(cpus, max(1, connections))
     while not fits(connections / processes, room(nofile)):
         processes += 1 + processes // 64

@@ -7,20 +7,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from wstune.burst.engine.plan import TimedPhase
+from wstune.model import Scope
+from wstune.tunables import CATALOGUE
 
-WHOLE_KERNEL = frozenset(
-    (
-        "memory",
-        "cgroup.memory.max",
-        "cgroup.pids.max",
-        "fs.epoll.max_user_watches",
-        "fs.file-max",
-        "kernel.pid_max",
-        "kernel.threads-max",
-        "nproc",
-    )
-)
-"""Limits that network namespaces of one kernel share; the others are each namespace's own."""
 _WHOLE_KERNEL_COUNTERS = ("softnet.", "file-nr.", "vmstat.", "sockstat.TCP.orphan", "sockstat.TCP.alloc", "cgroup.")
 
 
@@ -66,10 +55,17 @@ def budgets(offers: Sequence[MachineRoom]) -> list[Limit]:
         among_kernel, among_space = boots[offer.boot_id], spaces[offer.boot_id, offer.netns]
         own = []
         for limit in offer.limits:
-            among = among_kernel if limit.name in WHOLE_KERNEL else among_space
+            among = among_kernel if whole_kernel(limit.name) else among_space
             own.append(Limit(limit.name, limit.connections // among, limit.fix))
         found.append(min(own, key=lambda limit: limit.connections, default=UNBOUND))
     return found
+
+
+def whole_kernel(name: str) -> bool:
+    """Whether network namespaces of one kernel share what is counted against a limit, memory among them; of the others
+    each namespace has its own."""
+    row = CATALOGUE.get(name)
+    return row is None or (row.counted_by or row.scope) not in (Scope.NETNS, Scope.PROCESS)
 
 
 UNBOUND = Limit("", 1 << 40)

@@ -23,13 +23,13 @@ def explain(
     Without NAME: list the names of all.
     """
     from wstune.report.explain import explain_text, names_text
-    from wstune.tunables import find
+    from wstune.tunables import called
 
     color = wants_color(sys.stdout)
     if name is None:
         write_report(names_text(color=color), None)
         return 0
-    tunable = find(name)
+    tunable = called(name)
     from wstune.host.host import Host
 
     write_report(explain_text(tunable, Host().read(tunable), color=color), None)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from wstune.host.files import Root, is_decimal, printable
 from wstune.host.sysctl import absence_of
 from wstune.model import Absence, Reading
-from wstune.values import Kind, parse
+from wstune.values import UNLIMITED_FROM, Kind, parse
 
 MEMORY = "memory"
 PIDS = "pids"
@@ -24,8 +24,6 @@ _FILES = {
     (PIDS, 2): ("pids.max", "pids.current"),
     (PIDS, 1): ("pids.max", "pids.current"),
 }
-_NO_LIMIT_FROM = 1 << 62
-"""v1 shows no limit as LONG_MAX rounded down to a page: 9223372036854771712 with pages of 4 KB."""
 
 
 class Level(NamedTuple):
@@ -145,7 +143,7 @@ def _level(root: Root, controller: str, version: int, path: str) -> Level | Read
     if text != "max" and not is_decimal(text):
         why = f"{printable(path)}/{limit_file}: got {text[:60]!r}, expected a number or max"
         return Reading(absence=Absence.UNREADABLE, why=why)
-    limit = None if text == "max" or int(text) >= _NO_LIMIT_FROM else int(text)
+    limit = None if text == "max" or int(text) >= UNLIMITED_FROM else int(text)
     usage = _number(root, f"{path}/{usage_file}")
     reclaimable = _inactive_file(root, path) if controller == MEMORY and limit is not None else 0
     return Level(path, limit, usage, min(reclaimable, usage or 0))

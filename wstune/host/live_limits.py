@@ -1,13 +1,16 @@
-"""The highest file limit that anybody has or will ask for: what fs.nr_open must not go below."""
+"""What a host uses of its limits, or will ask for: what a lower value must not go below."""
 
 from __future__ import annotations
 
 import os
 import re
+from typing import assert_never
 
 from wstune.host.files import Root, words
 from wstune.host.rlimits import nofile
+from wstune.host.usage import read_usage
 from wstune.model import Reading
+from wstune.tunable import InUse
 from wstune.values import UNLIMITED
 
 _ASKED = re.compile(
@@ -16,6 +19,17 @@ _ASKED = re.compile(
 """A line of limits.conf(5) or of a unit that asks for a hard limit; `infinity` asks for whatever nr_open is."""
 
 _PLACES = ("/etc/security/limits.conf", "/etc/security/limits.d", "/etc/systemd/system.conf", "/etc/systemd/system")
+
+
+def in_use(root: Root, what: InUse) -> int | None:
+    """What the host uses of a limit, or may come to use; None where it cannot be read."""
+    match what:
+        case InUse.HARD_NOFILE:
+            return highest_hard_nofile(root)
+        case InUse.FILES:
+            return read_usage(root).files_allocated
+        case _:
+            assert_never(what)
 
 
 def highest_hard_nofile(root: Root) -> int | None:

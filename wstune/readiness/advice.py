@@ -73,10 +73,8 @@ def fix(scene: Scene, requirement: Requirement, live: Value, demanded: Value) ->
         case Store.RLIMIT, name:
             whom = "PID" if scene.pid is None else scene.pid
             return f"as root: prlimit --pid {whom} --{name}={demanded}; Limit{name.upper()}={demanded} in its unit"
-        case Store.CGROUP, "cgroup.memory.max":
-            return f"MemoryMax={demanded} in its unit; docker run --memory {demanded}"
-        case Store.CGROUP, _:
-            return f"TasksMax={demanded} in its unit; docker run --pids-limit {demanded}"
+        case Store.CGROUP, name:
+            return CATALOGUE[name].raised_by.format(demanded=demanded)
         case Store.MACHINE, _:
             return f"a machine with {-(-demanded.number // 2**20):,} MiB of memory, or fewer connections on this one"
 

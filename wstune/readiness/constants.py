@@ -43,14 +43,18 @@ TLS_BYTES = 15 * 2**10
 """User memory of one TLS 1.3 session at the serving end, OpenSSL 3.0 with released buffers: 14.9 KB, measured on 1,500
 connections of Python's ssl."""
 
-TIME_WAIT_BYTES = 256
-"""Of one connection in TIME_WAIT (slab tw_sock_TCP)."""
+TLS_GENERATOR_BYTES = 38_000
+"""The same at wstune's load generator, which keeps both of OpenSSL's buffers: 36.8 KB, measured on 2,000."""
 
 RESERVE_BYTES = 128 * 2**20
 """Memory kept for the rest of the host: this much, or a tenth of what is available if that is more."""
 
 GROUP_RESERVE_BYTES = 32 * 2**20
 """The same for a memory control group, which has no rest of a host in it."""
+
+FILES_RESERVE, PIDS_RESERVE = 8_192, 256
+"""Open files and processes that a burst leaves to the rest of the host when it is planned; while it opens, it stops
+where less than half of the files are left."""
 
 FREE_SHARE = (93, 100)
 """Share of a machine's memory that is available after boot: what the kernel and a small system leave of it."""
@@ -61,7 +65,8 @@ random keys, full header checks and latency records (docs: measured against a pa
 
 PORT_SHARE = (1, 2)
 """Share of a source address's ports to plan with: past a half connect() goes from 25 µs to over 700 µs, since the
-kernel tries the ports of one parity first (net/ipv4/inet_hashtables.c __inet_hash_connect)."""
+kernel tries the ports of one parity first (net/ipv4/inet_hashtables.c __inet_hash_connect). A burst over loopback,
+whose addresses cost nothing, keeps to a quarter (burst.ports.PER_SOURCE_SHARE)."""
 
 OWN_FILES = 64
 """Descriptors of a worker that are not connections: standard streams, epoll, listeners, pipes, libraries (30 to 60)."""

@@ -12,12 +12,14 @@ from wstune.readiness.constants import (
     APP_NEEDS_FILES,
     CHARGED_CLIENT_BYTES,
     CHARGED_SERVER_BYTES,
+    CHAT_BYTES,
     CLIENT_BYTES,
     FULL_CHARGE_SINCE,
     GENERATOR_BYTES,
     KERNEL_SOURCE,
     SERVER_BYTES,
     TLS_BYTES,
+    TLS_GENERATOR_BYTES,
 )
 from wstune.service import Costs
 
@@ -40,6 +42,12 @@ def costs(app_bytes: int | None = None, *, tls: bool = False, measured: tuple[in
     if measured is not None:
         return made._replace(app=measured[0], app_source=f"measured on {measured[1]}", tls=0)
     return made
+
+
+def own_costs(*, tls: bool = False) -> Costs:
+    """Where both ends are wstune's own. `tls`: the generator speaks TLS, to a server that is not ours."""
+    generator = GENERATOR_BYTES + (TLS_GENERATOR_BYTES if tls else 0)
+    return _KERNEL._replace(app=CHAT_BYTES, app_source="measured on wstune serve", generator=generator)
 
 
 def measured_app(anonymous_bytes: int | None, open_files: int | None) -> int | None:

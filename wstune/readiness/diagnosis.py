@@ -7,12 +7,15 @@ and that the server alone would not have hit, or somebody stopped it: never "the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from math import ceil, inf
 
+from wstune.readiness.already_hit import beyond
+from wstune.readiness.constants import OWN_FILES
 from wstune.readiness.evidence import Evidence
-from wstune.readiness.walls import CAUSES, COUNTED, KILLED, KINDS, PLATEAUS, WALLS, Cause
+from wstune.readiness.walls import CAUSES, KINDS, PLATEAUS, WALLS
+from wstune.tunable import COUNTED, KILLED, Cause
+from wstune.tunables.ports import STOCK_PORTS
 from wstune.verification import BurstError, Processes, VerifyReport, Wall
 
 __all__ = ["PHASES", "WALLS", "Evidence", "diagnose", "errors_table", "verdict", "wall"]
@@ -26,8 +29,8 @@ _BUSY = 0.9
 
 _CLAIM = "idle connections over loopback prove this host and its kernel, not an application, a network card or TLS"
 
-_SLACK = 96
-"""Descriptors that a process has for itself: stdio, epoll, listener, pipes; plateaus of nofile end that much lower."""
+_SLACK = OWN_FILES * 3 // 2
+"""Plateaus of nofile end at most so much below it: what a worker has for itself, and half as many again."""
 
 
 def diagnose(evidence: Evidence) -> VerifyReport:
@@ -242,7 +245,7 @@ def _cause(by: str, phase: str, errno: str, count: int, evidence: Evidence) -> C
         and (not cause.phases or phase in cause.phases)
         and (not cause.by or cause.by == by)
         and (not cause.server_had or _server_had(cause.server_had, evidence))
-        and (not cause.counters or any(2 * _growth(name, evidence.counters) >= count for name in cause.counters))
+        and (not cause.counters or any(2 * beyond(name, evidence.counters) >= count for name in cause.counters))
     )
 
 
@@ -250,11 +253,6 @@ def _server_had(errno: str, evidence: Evidence) -> int:
     if errno == KILLED:
         return evidence.workers_lost.get("server", 0)
     return evidence.errors.get(("server", "accept", errno), 0)
-
-
-def _growth(name: str, counters: Mapping[str, int]) -> int:
-    more, _, less = name.partition(">")
-    return counters.get(more, 0) - (counters.get(less, 0) if less else 0)
 
 
 def _names(counters: tuple[str, ...]) -> list[str]:
@@ -275,7 +273,7 @@ def _side(limit: str, by: str, evidence: Evidence) -> str:
 
 def _fix(limit: str, evidence: Evidence) -> str:
     each = evidence.single_process_limit or max(evidence.nofile_each - _SLACK, 1)
-    ports = evidence.ports_each or 28_232
+    ports = evidence.ports_each or STOCK_PORTS
     return (
         KINDS[limit]
         .fix.replace("{wanted}", str(evidence.wanted))

@@ -3,41 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from wstune.model import Absence, CapacityLimit, Confidence, HostFacts, Reading, Role
-from wstune.readiness.constants import OWN_FILES
+from wstune.readiness.constants import OWN_FILES, reserve
+from wstune.readiness.costs import charged_bytes, kernel_bytes, user_bytes
 from wstune.service import Costs
-from wstune.tunables import CATALOGUE
+from wstune.tunable import Usage
+from wstune.tunables import CATALOGUE, ceilings
 from wstune.values import Value
 
 _UNREAD = Reading(absence=Absence.UNREADABLE, why="it was not read")
 
 
-class Usage(Protocol):
-    """Of the present load, what capacity subtracts (host.usage has it); None where it could not be read."""
-
-    @property
-    def files_allocated(self) -> int | None: ...
-    @property
-    def time_wait(self) -> int | None: ...
-    @property
-    def tcp_mem_pages(self) -> int | None: ...
-    @property
-    def conntrack_count(self) -> int | None: ...
-    @property
-    def threads(self) -> int | None: ...
-    @property
-    def open_files(self) -> int | None: ...
-
-
 class View(NamedTuple):
-    """What the limits look at.
+    """What the limits look at, as tunable.View has it.
 
     Attributes:
+        processes: over how many the connections are spread. pairs: of a source address and a server's address and port.
         pid: the running process that serves, which cannot be told to raise its soft limit; None is one yet to start.
         listening: ports that listeners hold, low and high of each range as in a PORTS value; None is not known.
-        reserve: bytes left alone; None is the usual.
+        reserve: bytes left alone; None is the usual. spares: what else is left alone, by the limit's name, in its unit.
     """
 
     role: Role
@@ -45,9 +31,12 @@ class View(NamedTuple):
     facts: HostFacts
     usage: Usage
     costs: Costs
+    processes: int = 1
+    pairs: int = 1
     pid: int | None = None
     listening: tuple[int, ...] | None = None
     reserve: int | None = None
+    spares: Mapping[str, int] = {}
 
     @property
     def ends(self) -> int:
@@ -71,6 +60,9 @@ class View(NamedTuple):
         value = self.value(name)
         return None if value is None else value.number
 
+    def spare(self, name: str) -> int:
+        return self.spares.get(name, 0)
+
     def unknown(self, name: str) -> CapacityLimit:
         """A limit that is not known to bind: absent here, or not readable."""
         reading = self.readings.get(name, _UNREAD)
@@ -83,7 +75,7 @@ class View(NamedTuple):
 
         The hard limit counts, since a process may raise its soft one to it; of one that runs already, the soft one.
         """
-        names = ["nofile", "fs.nr_open"] if self.pid is None else ["nofile.soft", "nofile", "fs.nr_open"]
+        names = ceilings("nofile" if self.pid is None else "nofile.soft")
         known = [(number, name) for name in names if (number := self.number(name)) is not None]
         if not known or self.number(names[0]) is None:
             return None
@@ -95,3 +87,15 @@ class View(NamedTuple):
         """Connections of one process, by its descriptors."""
         found = self.files()
         return None if found is None else max(0, found[1] - found[2]) // self.files_a_client
+
+    def memory(self, name: str, room: int, fix: str, *, group: bool) -> CapacityLimit:
+        """The connections that so many bytes hold; of a control group, or of the whole host."""
+        kept = reserve(room, group=group) if self.reserve is None else self.reserve
+        kernel, user = kernel_bytes(self.role, self.costs), user_bytes(self.role, self.costs)
+        if group:
+            kernel = charged_bytes(self.role, self.costs, self.facts.cgroup_version, self.facts.kernel)
+        why = (
+            f"{room / 2**20:,.0f} MiB {'left in its control group' if group else 'available'}, less "
+            f"{kept / 2**20:,.0f} MiB kept in reserve, at {kernel + user:,} bytes each ({kernel:,} of the kernel)"
+        )
+        return CapacityLimit(name, max(0, room - kept) // (kernel + user), Confidence.ESTIMATE, why, fix)

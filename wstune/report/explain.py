@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from wstune.model import Direction, Reading, Scope
-from wstune.report.words import BOLD, NO_LIMIT_FROM, count, paint, reading_text, wrapped
+from wstune.report.words import BOLD, count, paint, reading_text, wrapped
 from wstune.tunable import Tunable
 from wstune.tunables import FAMILIES
+from wstune.values import UNLIMITED_FROM
 
 _LABEL = 11
 
@@ -19,10 +20,12 @@ def explain_text(tunable: Tunable, here: Reading, *, color: bool, width: int = 8
         store += "; a container's own namespace may write it"
     written = tunable.kind.value + (f" ({', '.join(tunable.fields)})" if tunable.fields else "")
     rows = [
+        ("also", ", ".join(tunable.synonyms)),
         ("here", reading_text(here) + (f" {tunable.unit}" if here.value and not here.value.unlimited else "")),
         ("", here.why),
         ("caps", tunable.caps or "neither connections nor their rate"),
         ("when hit", tunable.symptom),
+        ("in a burst", tunable.wall.meaning if tunable.wall else ""),
         ("risk", tunable.risk),
         ("helps", "neither way: it depends" if tunable.direction is Direction.NONE else tunable.direction.value),
         ("untouched", tunable.default),
@@ -57,6 +60,6 @@ def _accepted(tunable: Tunable) -> str:
     low, high = tunable.minimum, tunable.maximum
     if low is None and high is None:
         return "any"
-    if high is None or high >= NO_LIMIT_FROM:
+    if high is None or high >= UNLIMITED_FROM:
         return f"from {count(low or 0)}"
     return f"{count(low) if low is not None else 'any'} to {count(high)}; other numbers are EINVAL"

@@ -9,6 +9,7 @@ from wstune.readiness.constants import OWN_FILES, processes_needed
 from wstune.readiness.costs import ASSUMED
 from wstune.report.words import count, counted, size, wrapped
 from wstune.service import Costs, Hit, Limits
+from wstune.values import UNLIMITED_FROM
 
 _LABEL = 18
 _COLUMN = 15
@@ -90,4 +91,4 @@ def _number(number: int | None) -> str:
 
 
 def _bytes(number: int | None) -> str:
-    return "?" if number is None else "no limit" if number >= 2**62 else size(number)
+    return "?" if number is None else "no limit" if number >= UNLIMITED_FROM else size(number)

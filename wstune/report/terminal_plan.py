@@ -10,9 +10,9 @@ from wstune.changes import Change, FileChange, Plan, Refusal
 from wstune.model import Severity, Store
 from wstune.report.shown import shown
 from wstune.report.words import BOLD, DIM, GREEN, RED, YELLOW, counted, paint, wrapped
+from wstune.values import UNLIMITED_FROM
 
 _BODY = " " * 7
-_UNLIMITED_FROM = 2**62
 
 
 def plan_text(plan: Plan, *, color: bool, width: int = 80) -> str:
@@ -164,5 +164,5 @@ def _file_lines(file: FileChange, color: bool, width: int) -> list[str]:
 
 def _value(text: str) -> str:
     """A kernel text for people: single spaces, nothing as `none`, LONG_MAX as what it means."""
-    words = ("no limit" if part.isdecimal() and int(part) >= _UNLIMITED_FROM else part for part in text.split())
+    words = ("no limit" if part.isdecimal() and int(part) >= UNLIMITED_FROM else part for part in text.split())
     return " ".join(words) or "none"

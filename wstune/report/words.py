@@ -6,14 +6,12 @@ import textwrap
 
 from wstune.model import HostFacts, Operator, Reading, Requirement, Role
 from wstune.tunables import CATALOGUE
-from wstune.values import Kind, Value, format_value
+from wstune.values import UNLIMITED_FROM, Kind, Value, format_value
 
 RED, YELLOW, GREEN, DIM, BOLD = "31", "33", "32", "2", "1"
 
 _SHOWN_RANGES = 2
 _SHOWN_TEXT = 40
-
-NO_LIMIT_FROM = 2**62
 
 
 def paint(text: str, code: str, color: bool) -> str:
@@ -23,7 +21,7 @@ def paint(text: str, code: str, color: bool) -> str:
 
 def count(number: int) -> str:
     """With thousands separators; LONG_MAX and its like as `no limit`."""
-    return "no limit" if number >= NO_LIMIT_FROM else f"{number:,}"
+    return "no limit" if number >= UNLIMITED_FROM else f"{number:,}"
 
 
 def counted(number: int, noun: str) -> str:

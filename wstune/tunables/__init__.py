@@ -7,14 +7,17 @@ say another version, a page of the kernel's own documentation, or a man page.
 from __future__ import annotations
 
 from wstune.errors import UsageError
-from wstune.tunable import Tunable
-from wstune.tunables import conntrack, descriptors, ports, processes, queues, tcp_memory
+from wstune.tunable import Size, Tunable
+from wstune.tunables import conntrack, descriptors, ports, processes, queues, tables, tcp_memory, timers
+from wstune.values import Value, make, parse
 
 FAMILIES: dict[str, tuple[Tunable, ...]] = {
     "descriptors": descriptors.TUNABLES,
+    "queues": queues.TUNABLES,
     "tcp_memory": tcp_memory.TUNABLES,
     "ports": ports.TUNABLES,
-    "queues": queues.TUNABLES,
+    "timers": timers.TUNABLES,
+    "tables": tables.TUNABLES,
     "conntrack": conntrack.TUNABLES,
     "processes": processes.TUNABLES,
 }
@@ -22,6 +25,19 @@ FAMILIES: dict[str, tuple[Tunable, ...]] = {
 
 CATALOGUE: dict[str, Tunable] = {row.name: row for rows in FAMILIES.values() for row in rows}
 """Every tunable by its name."""
+
+
+def ceilings(name: str) -> tuple[str, ...]:
+    """The tunable, what bounds it, and what bounds that."""
+    above = CATALOGUE[name].bounded_by
+    return (name, *ceilings(above)) if above else (name,)
+
+
+def stock(row: Tunable, size: Size) -> Value | None:
+    """What a kernel that nobody has touched has by itself on a machine of that size; None where it is not known."""
+    if row.stock is None or isinstance(row.stock, str):
+        return None if row.stock is None else parse(row.kind, row.stock)
+    return make(row.kind, *row.stock(size))
 
 
 def find(name: str) -> Tunable:
@@ -32,6 +48,13 @@ def find(name: str) -> Tunable:
         tip = f"did you mean {close}?" if close else "`wstune explain` alone lists every name"
         raise UsageError(f"no tunable is named {name[:80]!r}", tip)
     return row
+
+
+def called(name: str) -> Tunable:
+    """The same, by what people call it as well: a command, a setting, an errno. Raises UsageError."""
+    asked = name.strip().casefold()
+    by_synonym = (row for row in CATALOGUE.values() if asked in map(str.casefold, row.synonyms))
+    return next(by_synonym, None) or find(name)
 
 
 def nearest(name: str) -> str:

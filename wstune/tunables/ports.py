@@ -2,12 +2,82 @@
 
 from __future__ import annotations
 
-from wstune.model import Direction, Scope, Store
-from wstune.tunable import Tunable
-from wstune.values import Kind
+from collections.abc import Iterator
+
+from wstune.model import CapacityLimit, Confidence, Direction, Role, Scope, Store
+from wstune.tunable import COUNTED, Cause, Plateau, Sign, Size, Tunable, View, WallKind
+from wstune.values import Kind, overlap
 
 _INT_MAX = 2**31 - 1
 _IP_SYSCTL = "Documentation/networking/ip-sysctl.rst"
+FIRST_PORT, LAST_PORT = 32_768, 60_999
+STOCK_PORTS = LAST_PORT - FIRST_PORT + 1
+"""Ports that connect() picks from on a kernel that nobody has touched: 28,232 (net/ipv4/af_inet.c inet_init_net)."""
+
+MOST_PORTS = 65_535 - 1_024 + 1
+"""The widest range above the privileged ports."""
+
+TIME_WAIT_BYTES = 256
+"""Of one connection in TIME_WAIT (slab tw_sock_TCP)."""
+
+
+def hash_entries(size: Size) -> int:
+    """Of the table of connections (net/ipv4/tcp.c tcp_init): a power of two."""
+    return min(524_288, 1 << max(0, (size.ram_bytes // (128 * 1024)).bit_length() - 1))
+
+
+def _time_wait(view: View) -> Iterator[CapacityLimit]:
+    said = f"may be in TIME_WAIT, {TIME_WAIT_BYTES} bytes each; those beyond skip it"
+    yield _closing(view, "net.ipv4.tcp_max_tw_buckets", said)
+
+
+def _orphans(view: View) -> Iterator[CapacityLimit]:
+    said = "may be closing without a process; those beyond are reset"
+    yield _closing(view, "net.ipv4.tcp_max_orphans", said)
+
+
+def _closing(view: View, name: str, said: str) -> CapacityLimit:
+    """What is met when all close at once: it keeps no connection from being held."""
+    most = view.number(name)
+    if most is None:
+        return view.unknown(name)
+    return CapacityLimit(name, None, Confidence.HARD, f"met only when they close: {most:,} {said}")
+
+
+def _ports(view: View) -> Iterator[CapacityLimit]:
+    """Ports of one source address towards one server port, times the pairs of them, at the end that connects."""
+    if view.role not in (Role.GENERATOR, Role.PROXY):
+        return
+    name = "net.ipv4.ip_local_port_range"
+    value = view.value(name)
+    if value is None:
+        yield view.unknown(name)
+        return
+    low, high = value.numbers
+    if (high - low) % 2 == 0 and high > low:
+        high -= 1  # both ends odd or both even: the search leaves the last port out (inet_hashtables.c)
+    reserved = view.value("net.ipv4.ip_local_reserved_ports")
+    kept = reserved.numbers if reserved else ()
+    taken = overlap(kept, low, high)
+    # A port that anything was bound to is passed over, whatever its address: __inet_hash_connect, fastreuse >= 0.
+    bound = overlap(kept + (view.listening or ()), low, high) - taken
+    waiting = view.usage.time_wait or 0
+    reuse = view.number("net.ipv4.tcp_tw_reuse")
+    why = f"ports {low} to {high}, {taken:,} of them reserved"
+    why += "" if view.listening is None else f", {bound:,} listened on"
+    if waiting:
+        again = {1: ", to be had again after a second", 2: ", to be had again over loopback"}.get(reuse or 0, "")
+        why += f", {waiting:,} in TIME_WAIT{again}"
+    each = high - low + 1 - taken - bound
+    yield CapacityLimit(
+        name,
+        max(0, each * view.pairs - (waiting if reuse == 0 else 0)),
+        Confidence.HARD,
+        why if view.pairs == 1 else f"{why}; for each of {view.pairs:,} pairs of source address and server port",
+        "more source addresses or server ports, or a wider range",
+        per_source=view.pairs == 1,
+    )
+
 
 TUNABLES: tuple[Tunable, ...] = (
     Tunable(
@@ -27,6 +97,11 @@ TUNABLES: tuple[Tunable, ...] = (
         maximum=65535,
         order=10,
         writable_in_netns=True,
+        stock="1024",
+        wall=WallKind(
+            COUNTED, "ports below this need CAP_NET_BIND_SERVICE", "use a port from ip_unprivileged_port_start on"
+        ),
+        causes=(Cause(("EACCES",), ("bind",), order=23),),
     ),
     Tunable(
         name="net.ipv4.ip_local_reserved_ports",
@@ -44,6 +119,7 @@ TUNABLES: tuple[Tunable, ...] = (
         since="3.16 in a network namespace",
         order=11,
         writable_in_netns=True,
+        stock="",
     ),
     Tunable(
         name="net.ipv4.ip_local_port_range",
@@ -69,6 +145,20 @@ TUNABLES: tuple[Tunable, ...] = (
         maximum=65535,
         order=12,
         writable_in_netns=True,
+        synonyms=("port range", "ephemeral ports", "EADDRNOTAVAIL", "cannot assign requested address"),
+        stock=f"{FIRST_PORT} {LAST_PORT}",
+        allows=_ports,
+        needs=("net.ipv4.ip_local_reserved_ports", "net.ipv4.tcp_tw_reuse"),
+        wall=WallKind(
+            "generator",
+            "every source port towards the server is taken",
+            "spread over at least {sources} source addresses, or: sudo wstune apply load-generator -n {wanted}",
+        ),
+        causes=(Cause(("EADDRNOTAVAIL", "EADDRINUSE"), order=22),),
+        plateaus=(
+            Plateau(STOCK_PORTS - 12, STOCK_PORTS + 1, f"one source address has {STOCK_PORTS:,} ports by default"),
+            Plateau(60_900, MOST_PORTS, f"one source address has at most {MOST_PORTS:,} ports"),
+        ),
     ),
     Tunable(
         name="net.ipv4.ip_local_port_step_width",
@@ -125,6 +215,7 @@ TUNABLES: tuple[Tunable, ...] = (
         maximum=255,
         order=14,
         writable_in_netns=True,
+        stock="1",
     ),
     Tunable(
         name="net.ipv4.tcp_tw_reuse",
@@ -143,6 +234,7 @@ TUNABLES: tuple[Tunable, ...] = (
         maximum=2,
         order=15,
         writable_in_netns=True,
+        stock="2",  # since 4.19
     ),
     Tunable(
         name="net.ipv4.tcp_tw_reuse_delay",
@@ -197,6 +289,15 @@ TUNABLES: tuple[Tunable, ...] = (
         maximum=_INT_MAX,
         order=16,
         writable_in_netns=True,
+        stock=lambda size: (hash_entries(size) // 2,),
+        allows=_time_wait,
+        signs=(
+            Sign(
+                "TcpExt.TCPTimeWaitOverflow",
+                "closed connections skipped TIME_WAIT, the table being full",
+                "raise net.ipv4.tcp_max_tw_buckets, or close more slowly",
+            ),
+        ),
     ),
     Tunable(
         name="net.ipv4.tcp_fin_timeout",
@@ -213,6 +314,7 @@ TUNABLES: tuple[Tunable, ...] = (
         sources=(_IP_SYSCTL + " tcp_fin_timeout", "include/net/tcp.h TCP_TIMEWAIT_LEN"),
         order=17,
         writable_in_netns=True,
+        stock="60",
     ),
     Tunable(
         name="net.ipv4.tcp_max_orphans",
@@ -230,5 +332,7 @@ TUNABLES: tuple[Tunable, ...] = (
         maximum=_INT_MAX,
         order=18,
         absent="absent in this network namespace: the host decides, for all namespaces together",
+        stock=lambda size: (hash_entries(size) // 2,),
+        allows=_orphans,
     ),
 )

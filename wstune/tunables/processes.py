@@ -2,13 +2,81 @@
 
 from __future__ import annotations
 
-from wstune.model import Direction, Scope, Store
-from wstune.tunable import Tunable
-from wstune.values import UNLIMITED, Kind
+from collections.abc import Iterator
+
+from wstune.model import CapacityLimit, Confidence, Direction, Role, Scope, Store
+from wstune.tunable import CUT_OFF, OPENING, Cause, Sign, Size, Tunable, View, WallKind
+from wstune.values import UNLIMITED, UNLIMITED_FROM, Kind
 
 _INT_MAX = 2**31 - 1
 _FORK = "EAGAIN from fork() and pthread_create()"
 _HIDDEN = "/proc/sys is not shown here: the host decides"
+_FEWER = "a higher limit of the group, or fewer connections in it"
+_EACH = ("nofile", "nofile.soft", "fs.nr_open")
+"""What says how many connections one process holds."""
+
+
+def _threads(size: Size) -> int:
+    return size.ram_bytes // (128 * 1024)  # kernel/fork.c set_max_threads
+
+
+def _pids(view: View) -> Iterator[CapacityLimit]:
+    yield from _holders(view, "kernel.pid_max", view.number("kernel.pid_max"), view.usage.threads or 0)
+
+
+def _threads_max(view: View) -> Iterator[CapacityLimit]:
+    yield from _holders(view, "kernel.threads-max", view.number("kernel.threads-max"), view.usage.threads or 0)
+
+
+def _nproc(view: View) -> Iterator[CapacityLimit]:
+    yield from _holders(view, "nproc", view.number("nproc"))
+
+
+def _tasks(view: View) -> Iterator[CapacityLimit]:
+    yield from _holders(view, "cgroup.pids.max", view.facts.cgroup_pids_headroom)
+
+
+def _holders(view: View, name: str, most: int | None, used: int = 0) -> Iterator[CapacityLimit]:
+    """What caps the number of processes caps their descriptors."""
+    each = view.connections_each() if view.pid is None else None
+    if each is None or most is None or most >= UNLIMITED_FROM:
+        return
+    room = max(0, most - used - view.spare(name))
+    two = view.role is Role.BOTH  # each connection is in a process at either end
+    why = f"room for {room:,} more processes of {each:,} connections{'; two for each' if two else ''}"
+    allowed = room // (2 if two else 1) * each
+    yield CapacityLimit(name, allowed, Confidence.ESTIMATE, why, "fewer processes with more files each")
+
+
+def _maps(view: View) -> Iterator[CapacityLimit]:
+    """It caps threads, of which an event loop has few."""
+    name = "vm.max_map_count"
+    most = view.number(name)
+    if most is None:
+        yield view.unknown(name)
+        return
+    why = f"no connection needs one; a thread for each connection takes two: {most // 2:,} of those a process"
+    yield CapacityLimit(name, None, Confidence.ESTIMATE, why)
+
+
+def _memory(view: View) -> Iterator[CapacityLimit]:
+    facts = view.facts
+    room = facts.available_bytes if facts.available_bytes is not None else facts.ram_bytes
+    if room is None:
+        yield CapacityLimit(MEMORY, None, Confidence.ESTIMATE, "unknown: /proc/meminfo could not be read")
+    else:
+        yield view.memory(MEMORY, room, "more memory", group=False)
+
+
+def _group_memory(view: View) -> Iterator[CapacityLimit]:
+    headroom = view.facts.cgroup_memory_headroom
+    if headroom is not None:
+        yield view.memory("cgroup.memory.max", headroom, "a higher limit of the group", group=True)
+
+
+MEMORY = "memory"
+"""What capacity and walls call memory.total, of which only a larger host has more."""
+
 
 TUNABLES: tuple[Tunable, ...] = (
     Tunable(
@@ -29,6 +97,11 @@ TUNABLES: tuple[Tunable, ...] = (
         maximum=4194304,
         order=23,
         absent=_HIDDEN,
+        synonyms=("pid_max",),
+        stock="32768",
+        stock_at_boot="4194304",
+        allows=_pids,
+        needs=_EACH,
     ),
     Tunable(
         name="kernel.threads-max",
@@ -47,6 +120,10 @@ TUNABLES: tuple[Tunable, ...] = (
         maximum=0x3FFFFFFF,
         order=24,
         absent=_HIDDEN,
+        synonyms=("threads-max",),
+        stock=lambda size: (_threads(size),),
+        allows=_threads_max,
+        needs=_EACH,
     ),
     Tunable(
         name="vm.max_map_count",
@@ -65,6 +142,7 @@ TUNABLES: tuple[Tunable, ...] = (
         maximum=_INT_MAX,
         order=25,
         absent=_HIDDEN,
+        allows=_maps,
     ),
     Tunable(
         name="vm.overcommit_memory",
@@ -101,6 +179,22 @@ TUNABLES: tuple[Tunable, ...] = (
         maximum=_INT_MAX,
         order=26,
         absent=_HIDDEN,
+        wall=WallKind(
+            # net/ipv4/tcp_minisocks.c: a child socket is GFP_ATOMIC.
+            "host",
+            "SYNs were dropped because no memory was free at that instant",
+            "raise vm.min_free_kbytes modestly, or free memory",
+            share=2.0,
+        ),
+        causes=(Cause(CUT_OFF, OPENING, counters=("TcpExt.ListenDrops>TcpExt.ListenOverflows",), order=43),),
+        signs=(
+            # ListenDrops counts overflows too (net/ipv4/tcp_input.c tcp_conn_request).
+            Sign(
+                "TcpExt.ListenDrops>TcpExt.ListenOverflows>TcpExt.TCPReqQFullDrop",
+                "SYNs were dropped by listeners whose queue was not full: no memory at that moment, or no route",
+                "more free memory, or a higher vm.min_free_kbytes",
+            ),
+        ),
     ),
     Tunable(
         name="memory.total",
@@ -122,6 +216,7 @@ TUNABLES: tuple[Tunable, ...] = (
         order=62,
         read_only=True,
         absent="/proc/meminfo is not shown here: the host decides",
+        allows=_memory,
     ),
     Tunable(
         name="cgroup.memory.max",
@@ -145,6 +240,21 @@ TUNABLES: tuple[Tunable, ...] = (
         maximum=UNLIMITED,
         order=62,
         absent="no memory control group limits this process",
+        synonyms=("MemoryMax", "memory.max", "memory.limit_in_bytes"),
+        allows=_group_memory,
+        raised_by="MemoryMax={demanded} in its unit; docker run --memory {demanded}",
+        wall=WallKind(
+            # Both ends cost 8.3 KB of slab a connection, the server's alone 4.1 KB.
+            "host",
+            "the cgroup's memory limit was reached",
+            "raise memory.max of the cgroup (or of its ancestors) that this runs in",
+            share=2.0,
+        ),
+        causes=(Cause(("ENOMEM", "ENOBUFS"), counters=("cgroup.memory.oom", "cgroup.memory.max"), order=11),),
+        signs=(
+            Sign("cgroup.memory.max", "the control group reached its memory limit", _FEWER),
+            Sign("cgroup.memory.oom_kill", "processes of the control group were killed for want of memory", _FEWER),
+        ),
     ),
     Tunable(
         name="cgroup.pids.max",
@@ -163,6 +273,23 @@ TUNABLES: tuple[Tunable, ...] = (
         maximum=UNLIMITED,
         order=62,
         absent="no pids control group limits this process",
+        synonyms=("TasksMax", "pids.max", "--pids-limit"),
+        # systemd.resource-control(5): DefaultTasksMax=15%
+        stock=lambda size: (min(32_768, _threads(size)) * 15 // 100,),
+        allows=_tasks,
+        raised_by="TasksMax={demanded} in its unit; docker run --pids-limit {demanded}",
+        needs=_EACH,
+        wall=WallKind(
+            "host", "the cgroup allows no more processes", "raise pids.max (TasksMax= of the unit)", share=2.0
+        ),
+        causes=(Cause(("EAGAIN",), ("fork",), counters=("cgroup.pids.max",), order=13),),
+        signs=(
+            Sign(
+                "cgroup.pids.max",
+                "a process or thread could not be started in the control group",
+                "a higher limit of the group (TasksMax)",
+            ),
+        ),
     ),
     Tunable(
         name="nproc",
@@ -182,5 +309,13 @@ TUNABLES: tuple[Tunable, ...] = (
         latched="at the start of the process; limits.conf at the next login",
         order=60,
         absent="the limits of the process cannot be seen here",
+        synonyms=("ulimit -u", "LimitNPROC", "RLIMIT_NPROC", "EAGAIN"),
+        stock=lambda size: (_threads(size) // 2,),
+        allows=_nproc,
+        needs=_EACH,
+        wall=WallKind(
+            "host", "the user or the host may have no more processes", "raise nproc and kernel.threads-max", share=2.0
+        ),
+        causes=(Cause(("EAGAIN",), ("fork",), order=14),),
     ),
 )

@@ -1,9 +1,11 @@
-"""Queues and timers of the way in: what caps how fast connections are opened, and how long dead ones are held."""
+"""Queues of the way in, and of the way out: what caps how fast connections are opened."""
 
 from __future__ import annotations
 
+from math import inf
+
 from wstune.model import Direction, Scope, Store
-from wstune.tunable import Tunable
+from wstune.tunable import APPLY, CUT_OFF, OPENING, Cause, Sign, Tunable, WallKind
 from wstune.values import Kind
 
 _INT_MAX = 2**31 - 1
@@ -12,71 +14,7 @@ _NAME = "[a-z0-9_]{1,15}"
 
 _IP_SYSCTL = "Documentation/networking/ip-sysctl.rst"
 _HOST_ONLY = "absent in this network namespace: the host decides, for all namespaces together"
-
-
-def _neighbours(step: int, summary: str, default: str) -> Tunable:
-    return Tunable(
-        name=f"net.ipv4.neigh.default.gc_thresh{step}",
-        store=Store.SYSCTL,
-        kind=Kind.INTEGER,
-        scope=Scope.GLOBAL,
-        direction=Direction.HIGHER,
-        unit="neighbours",
-        summary=summary,
-        caps="distinct peers on the same link, not connections: matters above some 500 clients in one subnet",
-        symptom="dmesg `neighbour: arp_cache: neighbor table overflow!`, ENOBUFS from connect() and sendto()",
-        risk="little: memory for each neighbour in use",
-        default=default,
-        sources=("net/core/neighbour.c neigh_alloc", "arp(7)", _IP_SYSCTL + " neigh/default/gc_thresh3"),
-        minimum=0,
-        maximum=_INT_MAX,
-        order=53,
-        absent=_HOST_ONLY,
-    )
-
-
-def _timer(name: str, unit: str, summary: str, default: str, maximum: int | None = None) -> Tunable:
-    return Tunable(
-        name=f"net.ipv4.{name}",
-        store=Store.SYSCTL,
-        kind=Kind.INTEGER,
-        scope=Scope.NETNS,
-        direction=Direction.LOWER,
-        unit=unit,
-        summary=summary,
-        caps="",
-        symptom="connections of peers that vanished are held for about 2 h 11 min at the defaults",
-        risk="only sockets with SO_KEEPALIVE are concerned, each can set its own, and a WebSocket ping does it better",
-        default=default,
-        sources=("tcp(7)", _IP_SYSCTL + f" {name}"),
-        since="4.5 in a network namespace",
-        minimum=None if maximum is None else 0,
-        maximum=maximum,
-        order=54,
-        writable_in_netns=True,
-    )
-
-
-def _switch(name: str, summary: str, symptom: str, risk: str, default: str) -> Tunable:
-    return Tunable(
-        name=f"net.ipv4.{name}",
-        store=Store.SYSCTL,
-        kind=Kind.INTEGER,
-        scope=Scope.NETNS,
-        direction=Direction.NONE,
-        unit="switch",
-        summary=summary,
-        caps="new connections a second when a queue is full",
-        symptom=symptom,
-        risk=risk,
-        default=default,
-        sources=("net/ipv4/tcp_input.c tcp_conn_request", _IP_SYSCTL + f" {name}"),
-        minimum=0,
-        maximum=255,
-        order=52,
-        writable_in_netns=True,
-    )
-
+_LISTENER = "give listen() a larger backlog, raise net.core.somaxconn first, and call accept() in time"
 
 TUNABLES: tuple[Tunable, ...] = (
     Tunable(
@@ -106,6 +44,20 @@ TUNABLES: tuple[Tunable, ...] = (
         order=50,
         writable_in_netns=True,
         absent="hidden in this network namespace by this kernel: what its creator left is in force",
+        synonyms=("somaxconn", "backlog", "SYN flooding", "ListenOverflows"),
+        stock="4096",
+        wall=WallKind(
+            "server",
+            "the accept queue was full: min(the backlog of listen(), somaxconn) + 1",
+            f"{APPLY}, give listen() a backlog as large, and restart the server: it counts at listen()",
+        ),
+        causes=(Cause(CUT_OFF, OPENING, counters=("TcpExt.ListenOverflows",), order=41),),
+        signs=(
+            Sign("TcpExt.ListenOverflows", "a listener's accept queue was full", _LISTENER),
+            Sign(
+                "TcpExt.TCPReqQFullDoCookies", "a listener's queue of SYNs was full, and cookies helped out", _LISTENER
+            ),
+        ),
     ),
     Tunable(
         name="net.core.netdev_max_backlog",
@@ -123,6 +75,18 @@ TUNABLES: tuple[Tunable, ...] = (
         maximum=_INT_MAX,
         order=51,
         absent=_HOST_ONLY,
+        stock="1000",
+        wall=WallKind(
+            # net/core/dev.c:enqueue_to_backlog: loopback goes through it; a network card's packets only with RPS.
+            "host",
+            "packets over loopback were dropped in the queue of a CPU",
+            APPLY,
+            share=inf,
+        ),
+        causes=(Cause(CUT_OFF, OPENING, counters=("softnet.dropped",), order=44),),
+        signs=(
+            Sign("softnet.dropped", "packets were dropped in a CPU's input queue", "raise net.core.netdev_max_backlog"),
+        ),
     ),
     Tunable(
         name="net.ipv4.tcp_max_syn_backlog",
@@ -141,122 +105,57 @@ TUNABLES: tuple[Tunable, ...] = (
         order=52,
         writable_in_netns=True,
     ),
-    _switch(
-        "tcp_syncookies",
-        "what happens to a SYN when the queue is full: 0 dropped, 1 answered with a cookie, 2 always with a cookie",
-        "1: TCPReqQFullDoCookies and SyncookiesSent grow, dmesg `Possible SYN flooding`; 0: TCPReqQFullDrop grows",
-        "a connection from a cookie has lost its less common TCP options; cookies do not help a full accept queue",
-        "1",
-    ),
-    _switch(
-        "tcp_abort_on_overflow",
-        "whether a client is reset when the accept queue is full, instead of being left to retry",
-        "1: clients see ECONNRESET, EmbryonicRsts grows",
-        "a burst that a retry would have got through fails at once; for debugging only",
-        "0",
-    ),
     Tunable(
-        name="net.ipv4.tcp_syn_retries",
+        name="net.ipv4.tcp_syncookies",
         store=Store.SYSCTL,
         kind=Kind.INTEGER,
         scope=Scope.NETNS,
         direction=Direction.NONE,
-        unit="retries",
-        summary="SYNs that connect() repeats before ETIMEDOUT: 131 s at the default",
-        caps="",
-        symptom="ETIMEDOUT from connect(), TCPSynRetrans grows: the server's queue or a filter drops SYNs",
-        risk="few retries turn a short overload into errors",
-        default="6",
-        sources=(_IP_SYSCTL + " tcp_syn_retries", "tcp(7) TCP_SYNCNT"),
-        minimum=1,
-        maximum=127,
-        order=52,
-        writable_in_netns=True,
-    ),
-    Tunable(
-        name="net.ipv4.tcp_syn_linear_timeouts",
-        store=Store.SYSCTL,
-        kind=Kind.INTEGER,
-        scope=Scope.NETNS,
-        direction=Direction.NONE,
-        unit="retries",
-        summary="repeated SYNs that follow each other after one second, before the wait doubles",
-        caps="",
-        symptom="none",
-        risk="none at the default",
-        default="4",
-        sources=(_IP_SYSCTL + " tcp_syn_linear_timeouts",),
-        since="6.5",
-        minimum=0,
-        maximum=127,
-        order=52,
-        writable_in_netns=True,
-        absent="this kernel does not have it: every repeated SYN doubles the wait",
-    ),
-    Tunable(
-        name="net.ipv4.tcp_synack_retries",
-        store=Store.SYSCTL,
-        kind=Kind.INTEGER,
-        scope=Scope.NETNS,
-        direction=Direction.NONE,
-        unit="retries",
-        summary="SYN-ACKs that a server repeats to a client that does not answer",
-        caps="",
-        symptom="half-open connections stay in the queue of SYNs",
-        risk="few retries lose clients on poor lines",
-        default="5",
-        sources=(_IP_SYSCTL + " tcp_synack_retries",),
+        unit="switch",
+        summary="what happens to a SYN when the queue is full: 0 dropped, 1 answered with a cookie, "
+        "2 always with a cookie",
+        caps="new connections a second when a queue is full",
+        symptom="1: TCPReqQFullDoCookies and SyncookiesSent grow, dmesg `Possible SYN flooding`; "
+        "0: TCPReqQFullDrop grows",
+        risk="a connection from a cookie has lost its less common TCP options; cookies do not help a full accept queue",
+        default="1",
+        sources=("net/ipv4/tcp_input.c tcp_conn_request", _IP_SYSCTL + " tcp_syncookies"),
         minimum=0,
         maximum=255,
         order=52,
         writable_in_netns=True,
+        synonyms=("tcp_syncookies", "SYN cookies"),
+        stock="1",
+        wall=WallKind(
+            "server", "the SYN queue was full and cookies are off", "sudo sysctl -w net.ipv4.tcp_syncookies=1"
+        ),
+        causes=(Cause(CUT_OFF, OPENING, counters=("TcpExt.TCPReqQFullDrop",), order=42),),
+        signs=(
+            Sign(
+                "TcpExt.TCPReqQFullDrop",
+                "a listener's queue of SYNs was full, and cookies are off",
+                "sysctl -w net.ipv4.tcp_syncookies=1",
+            ),
+        ),
     ),
     Tunable(
-        name="net.ipv4.tcp_ehash_entries",
-        store=Store.SYSCTL,
-        kind=Kind.INTEGER,
-        scope=Scope.NETNS,
-        direction=Direction.HIGHER,
-        unit="chains",
-        summary="hash table of connections; a negative number says that it is the host's, shared",
-        caps="",
-        symptom="not a cap: CPU time in __inet_lookup_established when many sockets share a chain",
-        risk="set at boot (`thash_entries=`), or by tcp_child_ehash_entries before a namespace is made",
-        default="RAM / 128 KB as a power of two, at most 524288",
-        sources=("net/ipv4/tcp.c tcp_init", _IP_SYSCTL + " tcp_ehash_entries"),
-        since="6.1",
-        order=53,
-        read_only=True,
-        absent="this kernel does not show it; dmesg has it as `TCP: Hash tables configured`",
-    ),
-    Tunable(
-        name="net.ipv4.tcp_child_ehash_entries",
+        name="net.ipv4.tcp_abort_on_overflow",
         store=Store.SYSCTL,
         kind=Kind.INTEGER,
         scope=Scope.NETNS,
         direction=Direction.NONE,
-        unit="chains",
-        summary="hash table of its own for the next network namespace that is made here; 0 shares the host's",
-        caps="",
-        symptom="none: see tcp_ehash_entries",
-        risk="memory for every namespace made from then on",
+        unit="switch",
+        summary="whether a client is reset when the accept queue is full, instead of being left to retry",
+        caps="new connections a second when a queue is full",
+        symptom="1: clients see ECONNRESET, EmbryonicRsts grows",
+        risk="a burst that a retry would have got through fails at once; for debugging only",
         default="0",
-        sources=(_IP_SYSCTL + " tcp_child_ehash_entries",),
-        since="6.1",
+        sources=("net/ipv4/tcp_input.c tcp_conn_request", _IP_SYSCTL + " tcp_abort_on_overflow"),
         minimum=0,
-        maximum=16777216,
-        latched="when a child network namespace is created",
-        order=53,
+        maximum=255,
+        order=52,
         writable_in_netns=True,
-        absent="this kernel does not have it: every namespace shares the host's table",
-    ),
-    _neighbours(1, "neighbours (ARP entries) below which none is ever thrown out", "128"),
-    _neighbours(2, "neighbours (ARP entries) above which those older than 5 s are thrown out", "512"),
-    _neighbours(3, "neighbours (ARP entries) that there may be at all", "1024"),
-    _timer("tcp_keepalive_time", "seconds", "silence after which a socket with SO_KEEPALIVE probes its peer", "7200"),
-    _timer("tcp_keepalive_intvl", "seconds", "time between two probes of a silent peer", "75"),
-    _timer(
-        "tcp_keepalive_probes", "probes", "probes without an answer after which the connection is given up", "9", 255
+        stock="0",
     ),
     Tunable(
         name="net.ipv4.tcp_congestion_control",

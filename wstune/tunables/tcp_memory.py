@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
-from wstune.model import Direction, Scope, Store
-from wstune.tunable import Tunable
+from collections.abc import Iterator
+
+from wstune.model import CapacityLimit, Confidence, Direction, Scope, Store
+from wstune.tunable import APPLY, CUT_OFF, Cause, Sign, Size, Tunable, View, WallKind
 from wstune.values import UNLIMITED, Kind
 
 _INT_MAX = 2**31 - 1
 _TRIPLE = ("min", "default", "max")
 _HOST_ONLY = "absent in this network namespace: the host decides, for all namespaces together"
 _HIDDEN = "not shown in this network namespace (kernels before 6.11 hide it): the host decides"
+MiB = 2**20
+
+
+def _tcp_mem_stock(size: Size) -> tuple[int, ...]:
+    low = size.ram_bytes // size.page_size // 16  # net/ipv4/tcp.c tcp_init_mem
+    return low * 3 // 4, low, low * 3 // 2
+
+
+def _tcp_mem(view: View) -> Iterator[CapacityLimit]:
+    """It never binds idle connections, and says how many may have something queued at once."""
+    name = "net.ipv4.tcp_mem"
+    value = view.value(name)
+    if value is None:
+        yield view.unknown(name)
+        return
+    active = max(0, value.numbers[2] - (view.usage.tcp_mem_pages or 0)) // view.ends
+    why = f"idle connections use none of it; {active:,} may have a page queued at the same moment"
+    yield CapacityLimit(name, None, Confidence.ESTIMATE, why)
+
 
 TUNABLES: tuple[Tunable, ...] = (
     Tunable(
@@ -34,6 +55,29 @@ TUNABLES: tuple[Tunable, ...] = (
         order=40,
         fields=("min", "pressure", "max"),
         absent=_HOST_ONLY,
+        synonyms=("tcp_mem", "out of memory -- consider tuning tcp_mem"),
+        stock=_tcp_mem_stock,
+        allows=_tcp_mem,
+        wall=WallKind("host", "the bytes queued in TCP sockets reached tcp_mem's maximum", APPLY, share=2.0),
+        causes=(
+            Cause(
+                CUT_OFF,
+                counters=("TcpExt.TCPAbortOnMemory", "TcpExt.TCPRcvQDrop", "TcpExt.TCPMemoryPressures"),
+                order=45,
+            ),
+        ),
+        signs=(
+            Sign(
+                "TcpExt.TCPMemoryPressures",
+                "queued bytes passed the middle number of tcp_mem",
+                "let slow readers go, or raise net.ipv4.tcp_mem",
+            ),
+            Sign(
+                "TcpExt.TCPAbortOnMemory",
+                "closing connections were reset for want of tcp_mem or of room for orphans",
+                "raise net.ipv4.tcp_mem or net.ipv4.tcp_max_orphans, or close more slowly",
+            ),
+        ),
     ),
     Tunable(
         name="net.ipv4.tcp_rmem",
@@ -56,6 +100,8 @@ TUNABLES: tuple[Tunable, ...] = (
         order=41,
         writable_in_netns=True,
         fields=_TRIPLE,
+        synonyms=("tcp_rmem",),
+        stock=lambda size: (4096, 131_072, max(131_072, min(6 * MiB, size.ram_bytes // 128))),
     ),
     Tunable(
         name="net.ipv4.tcp_wmem",
@@ -77,6 +123,8 @@ TUNABLES: tuple[Tunable, ...] = (
         order=42,
         writable_in_netns=True,
         fields=_TRIPLE,
+        synonyms=("tcp_wmem",),
+        stock=lambda size: (4096, 16_384, max(65_536, min(4 * MiB, size.ram_bytes // 128))),
     ),
     Tunable(
         name="net.core.rmem_max",
@@ -95,6 +143,7 @@ TUNABLES: tuple[Tunable, ...] = (
         maximum=_INT_MAX,
         order=43,
         absent=_HIDDEN,
+        stock="212992",  # 4194304 since 6.18
     ),
     Tunable(
         name="net.core.wmem_max",
@@ -113,6 +162,7 @@ TUNABLES: tuple[Tunable, ...] = (
         maximum=_INT_MAX,
         order=43,
         absent=_HIDDEN,
+        stock="212992",
     ),
     Tunable(
         name="net.core.rmem_default",

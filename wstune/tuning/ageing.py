@@ -9,22 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from wstune.tunables import CATALOGUE
+from wstune.tunable import Size
+from wstune.tunables import CATALOGUE, stock
 from wstune.tuning.persist import Machine, OwnFile
 from wstune.values import Kind, Value, parse
 
-BY_MEMORY = {
-    "fs.file-max": None,
-    "fs.epoll.max_user_watches": None,
-    "kernel.threads-max": None,
-    "net.ipv4.tcp_mem": None,
-    "net.ipv4.tcp_max_orphans": 262144,
-    "net.ipv4.tcp_max_tw_buckets": 262144,
-    "net.netfilter.nf_conntrack_max": 262144,
-}
-"""Keys whose default grows with memory, and where it stops (tcp.c tcp_init, file_table.c files_maxfiles_init, fork.c
-set_max_threads, eventpoll.c eventpoll_init, nf_conntrack_core.c nf_conntrack_init_start)."""
-
+_PAGE = 4096
+"""Whichever: it is the same then and now."""
 _TOLERANCE = 1.1
 """Memory differs a little from boot to boot; a default that is less than a tenth larger is the same."""
 
@@ -76,12 +67,12 @@ def _aged(key: str, value: str, replaced: str, then: Machine, now: Machine, fres
 
 def _grown(key: str, old: Value, then: Machine, now: Machine) -> Value | None:
     """What the default has become by the growth of memory; None when it does not depend on it or is not known."""
-    if key not in BY_MEMORY or not (then.ram_bytes and now.ram_bytes) or old.unlimited:
+    if not (then.ram_bytes and now.ram_bytes) or old.unlimited:
         return None
-    most = BY_MEMORY[key]
-    numbers = [number * now.ram_bytes // then.ram_bytes for number in old.numbers]
-    if most is not None:
-        numbers = [min(number, max(most, had)) for number, had in zip(numbers, old.numbers, strict=True)]
+    had, has = (stock(CATALOGUE[key], Size(machine.ram_bytes, _PAGE)) for machine in (then, now))
+    if had is None or has is None or had == has:
+        return None
+    numbers = [mine * new // max(1, own) for mine, own, new in zip(old.numbers, had.numbers, has.numbers, strict=True)]
     return parse(old.kind, " ".join(map(str, numbers)))
 
 

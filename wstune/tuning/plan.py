@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from wstune.changes import Change, Plan, Refusal
 from wstune.model import Absence, Effect, Finding, HostFacts, Outcome, Scope, Severity, Store
 from wstune.readiness.compare import UNORDERED, demanded_value
-from wstune.tunable import Tunable
-from wstune.tunables import find
+from wstune.tunable import InUse, Tunable
+from wstune.tunables import CATALOGUE, find
 from wstune.values import Kind, Value, format_value, make, merged
 
 _RANK = {Severity.ERROR: 0, Severity.WARN: 1, Severity.INFO: 2}
@@ -37,15 +37,13 @@ class Circumstances:
     Attributes:
         unwritable: sysctl keys that root may not write here, with what the kernel says.
         nr_open: fs.nr_open as it is.
-        highest_hard: the highest hard nofile of all processes; needed only where nr_open would be lowered.
-        files_allocated: open files of the host; needed only where file-max would be lowered.
+        in_use: what the guards of limits look at; needed only where a limit would be lowered.
     """
 
     facts: HostFacts
     unwritable: Mapping[str, str] = field(default_factory=dict)
     nr_open: int | None = None
-    highest_hard: int | None = None
-    files_allocated: int | None = None
+    in_use: Mapping[InUse, int | None] = field(default_factory=dict)
     process: Process | None = None
 
 
@@ -67,7 +65,7 @@ def plan(
         change = _change(find(name), group, circumstances, allow_lower)
         if change is not None:
             (refused if change.refusal else changes).append(change)
-    nr_open = next((int(change.after) for change in changes if change.tunable == "fs.nr_open"), circumstances.nr_open)
+    nr_open = after_plan(CATALOGUE["nofile"].bounded_by, changes, circumstances.nr_open)
     limit = _rlimit(findings, circumstances, nr_open)
     if limit is not None:
         (refused if limit.refusal else changes).append(limit)
@@ -172,32 +170,14 @@ def _lowering(
     """What stands against making a value worse: consent first, then what runs."""
     if not allow_lower:
         return Refusal.LOWERS, "that would lower it; --allow-lower permits it"
-    if tunable.name == "fs.nr_open":
-        return nr_open_guard(after.number, circumstances.highest_hard)
-    if tunable.name == "fs.file-max":
-        return file_max_guard(after.number, circumstances.files_allocated)
-    return None
+    guard = tunable.guard
+    refused = guard.refuses(after.number, circumstances.in_use.get(guard.in_use)) if guard else ""
+    return (Refusal.GUARD, refused) if refused else None
 
 
-def nr_open_guard(wanted: int, highest_hard: int | None) -> tuple[Refusal, str] | None:
-    """fs.nr_open below a live hard nofile locks people out: each later setrlimit(2), as at login, is EPERM."""
-    if highest_hard is None:
-        return Refusal.GUARD, "the hard file limits of the running processes are not known"
-    if wanted < highest_hard:
-        return (
-            Refusal.GUARD,
-            f"a process, login or service has a hard file limit of {highest_hard}, which would be refused",
-        )
-    return None
-
-
-def file_max_guard(wanted: int, allocated: int | None) -> tuple[Refusal, str] | None:
-    """fs.file-max near what is open makes the next open(2) of everyone ENFILE; a tenth is kept free."""
-    if allocated is None:
-        return Refusal.GUARD, "how many files are open is not known"
-    if wanted * 10 < allocated * 11:
-        return Refusal.GUARD, f"{allocated} files are open on this host"
-    return None
+def after_plan(name: str, changes: Iterable[Change], present: int | None) -> int | None:
+    """What an INTEGER tunable is once these changes are made."""
+    return next((int(change.after) for change in changes if change.tunable == name), present)
 
 
 def _rlimit(findings: Sequence[Finding], circumstances: Circumstances, nr_open: int | None) -> Change | None:

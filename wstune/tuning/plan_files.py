@@ -182,11 +182,6 @@ def nofile_demand(findings: Sequence[Finding]) -> tuple[int, int] | None:
     return (found["nofile.soft"] or hard, hard) if hard else None
 
 
-def nr_open_after(plan: Plan, present: int | None) -> int | None:
-    """fs.nr_open once the plan has been carried out."""
-    return next((int(change.after) for change in plan.changes if change.tunable == "fs.nr_open"), present)
-
-
 def _kept(findings: Sequence[Finding], standing: Standing, changed: Mapping[str, object] | set[str]) -> list[Finding]:
     """Findings that pass because wstune made it so, each key once."""
     passed = {

@@ -12,11 +12,11 @@ from wstune.errors import PrivilegeError
 from wstune.host import own_files, rlimits, systemd
 from wstune.host.files import words
 from wstune.host.host import Host
-from wstune.host.live_limits import highest_hard_nofile
+from wstune.host.live_limits import in_use
 from wstune.host.sysctl import read_sysctl, write_sysctl
 from wstune.model import Absence, Reading
+from wstune.tunables import CATALOGUE
 from wstune.tuning.chain import ABSENT, Link, belongs, chain, position, standing_targets, target_key
-from wstune.tuning.plan import file_max_guard, nr_open_guard
 from wstune.tuning.records import Act, ActKind, Transaction, next_record
 from wstune.tuning.undo_file import Scene, Verdict, take_back_file
 from wstune.values import Kind, parse
@@ -139,13 +139,10 @@ def _sysctl(scene: Scene, txn: Transaction, act: Act, links: list[Link], index: 
 
 def _guard(scene: Scene, act: Act, live: str, before: str) -> str:
     """Why a value that would be lowered may not be, now that it is in use; "" when it may."""
-    if act.target not in ("fs.nr_open", "fs.file-max") or int(before) >= int(live):
+    guard = CATALOGUE[act.target].guard if act.target in CATALOGUE else None
+    if guard is None or int(before) >= int(live):
         return ""
-    if act.target == "fs.nr_open":
-        refusal = nr_open_guard(int(before), highest_hard_nofile(scene.host.root))
-    else:
-        refusal = file_max_guard(int(before), scene.host.usage().files_allocated)
-    return refusal[1] if refusal else ""
+    return guard.refuses(int(before), in_use(scene.host.root, guard.in_use))
 
 
 def _half_written(act: Act, live: str, link: Link) -> bool:
