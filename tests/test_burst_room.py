@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from wstune.actions.verify_target import Security, Target, target_of
 from wstune.burst.room import GUARDED_FILES, bytes_each, holds
 from wstune.host.host import Host
 from wstune.model import Role
-from wstune.readiness.constants import FILES_RESERVE, PAIR_BYTES, TLS_GENERATOR_BYTES
+from wstune.readiness.constants import FILES_RESERVE, OWN_FILES, PAIR_BYTES, PIDS_RESERVE, TLS_GENERATOR_BYTES
 
 MEMINFO = "MemTotal: {total} kB\nMemFree: {free} kB\nMemAvailable: {free} kB\n"
 
@@ -42,6 +43,26 @@ def test_this_kind_of_machine_holds_a_million_and_file_max_binds(tmp_path: Path)
     assert found["fs.file-max"] == (2_466_177 - 900 - FILES_RESERVE) // 2
     assert found["memory"] == (23 << 30) * 9 // 10 // (PAIR_BYTES + 600)
     assert min(found, key=lambda name: found[name]) == "fs.file-max"
+
+
+def test_processes_of_others_are_left_alone(tmp_path: Path) -> None:
+    """Of the host's and of the control group's; of the user's own limit there is nobody else to leave any to."""
+    where = host(tmp_path, total=24 << 30, free=23 << 30, file_max=2_466_177)
+    plant(
+        tmp_path, {"proc/self/limits": LIMITS, "proc/sys/kernel/pid_max": "1000\n", "proc/loadavg": "0 0 0 1/100 7\n"}
+    )
+    facts = replace(where.facts(), cgroup_pids_headroom=300)
+    limits = {limit.name: limit.connections for limit in holds(where, facts, Role.SERVER).limits}
+    each = 1_064 - OWN_FILES
+    assert limits["cgroup.pids.max"] == (300 - PIDS_RESERVE) * each
+    assert limits["kernel.pid_max"] == (1000 - 100 - PIDS_RESERVE) * each
+    assert limits["nproc"] == 200 * each
+
+
+LIMITS = """Limit                     Soft Limit           Hard Limit           Units
+Max processes             200                  200                  processes
+Max open files            1064                 1064                 files
+"""
 
 
 def test_a_small_host_is_bound_by_memory(tmp_path: Path) -> None:
