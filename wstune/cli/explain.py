@@ -16,7 +16,9 @@ def register(app: typer.Typer) -> None:
 
 
 def explain(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="A limit, such as net.core.somaxconn.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="A limit, such as net.core.somaxconn or EMFILE.")
+    ] = None,
 ) -> int:
     """Explain a limit: what it caps, what happens when it is hit, the risk of changing it, and its value here.
 

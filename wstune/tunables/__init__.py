@@ -58,11 +58,14 @@ def called(name: str) -> Tunable:
 
 
 def nearest(name: str) -> str:
-    """The catalogue's name most like this one, also by its last part (`somaxconn`); empty when none is near."""
+    """The catalogue's name most like this one, also by its last part (`somaxconn`) or by what people call it
+    (`LimitNOFILE`); empty when none is near."""
     from difflib import get_close_matches
 
-    last = {full.rpartition(".")[2]: full for full in reversed(CATALOGUE)}
-    if name in last:
-        return last[name]
-    close = get_close_matches(name, CATALOGUE, n=1) or [last[part] for part in get_close_matches(name, last, n=1)]
+    others = {word.casefold(): row.name for row in CATALOGUE.values() for word in row.synonyms}
+    others |= {full.rpartition(".")[2]: full for full in reversed(CATALOGUE)}
+    asked = name.casefold()
+    if asked in others:
+        return others[asked]
+    close = get_close_matches(name, CATALOGUE, n=1) or [others[word] for word in get_close_matches(asked, others, n=1)]
     return close[0] if close else ""
