@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import socket
 import threading
 import time
@@ -341,3 +342,18 @@ def test_a_newcomer_without_a_socket_is_a_failed_visit(monkeypatch: pytest.Monke
     met = bird.stop()
     assert met.attempts == met.failed
     assert met.reasons == {"join: ENFILE": met.failed}
+
+
+@pytest.mark.root
+def test_no_thread_is_an_oserror() -> None:
+    """As whatever else a burst cannot have when it starts; a real limit on processes, of a user who is not root."""
+    child = os.fork()
+    if not child:
+        resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+        os.setresuid(65534, 65534, 65534)
+        try:
+            canary.start("ws://127.0.0.1:9/")
+        except OSError as error:
+            os._exit(error.errno or 0)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == errno.EAGAIN

@@ -145,3 +145,17 @@ def test_one_that_does_not_end_is_killed(told: Told, monkeypatch: pytest.MonkeyP
     burst.do(asked("stay"))
     burst.end()
     assert burst._process.returncode == -9
+
+
+def test_one_that_cannot_be_started_is_a_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Whatever the system's reason; its pipes are closed."""
+    monkeypatch.setattr(process, "command_line", lambda _: [str(tmp_path / "none")])
+    before = descriptors()
+    with pytest.raises(InconclusiveError, match=r"^the burst's coordinator could not be started: No such file") as told:
+        Burst(PLAN, lambda _: None)
+    assert "wstune capacity" in (told.value.tip or "")
+    assert descriptors() == before
+
+
+def descriptors() -> set[str]:
+    return {path.name for path in Path("/proc/self/fd").iterdir()}

@@ -9,9 +9,11 @@ import pytest
 
 from tests.trees import plant
 from wstune.actions.verify_options import VerifyOptions
-from wstune.actions.verify_plan import room_of
+from wstune.actions.verify_plan import plan, room_of
 from wstune.actions.verify_target import Security, Target, target_of
+from wstune.burst.budget import Room
 from wstune.burst.room import GUARDED_FILES, bytes_each, holds
+from wstune.errors import InconclusiveError
 from wstune.host.host import Host
 from wstune.model import Role
 from wstune.readiness.constants import FILES_RESERVE, OWN_FILES, PAIR_BYTES, PIDS_RESERVE, TLS_GENERATOR_BYTES
@@ -105,3 +107,11 @@ def test_the_room_for_a_burst(target: Target, server_only: bool, ends: int) -> N
     assert not {"nofile", "net.ipv4.ip_local_port_range"} & set(room.allowed)
     assert room.each_bytes > 4_000 * ends
     assert (room.each_bytes > 40_000) == (target.security is not None)
+
+
+def test_where_there_is_room_for_none_the_tip_is_no_burst_of_none() -> None:
+    """What binds is to be looked at; with room for some, it says how many."""
+    for room, tip in ((0, "see all limits: wstune capacity; or --force"), (7, "wstune verify host -n 7; or --force")):
+        with pytest.raises(InconclusiveError, match=f"nproc here has room for {room} ") as told:
+            plan(VerifyOptions(connections=500), Room(cpus=2, nofile=20_000, allowed={"nproc": room}))
+        assert (told.value.tip or "").startswith(tip)

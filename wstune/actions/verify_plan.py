@@ -67,7 +67,10 @@ def plan(options: VerifyOptions, room: budget.Room, *, server_only: bool = False
     except ValueError as error:
         raise InconclusiveError(f"no burst fits this process: {error}", "raise nofile; see: wstune check") from None
     ends = "with both ends on this host" if both_ends else f"at the {'server' if server_only else 'generator'}'s end"
-    fewer = f"wstune verify {options.target.name} -n {planned.fits}; or --force to try all the same"
+    less = (
+        f"wstune verify {options.target.name} -n {planned.fits}" if planned.fits else "see all limits: wstune capacity"
+    )
+    fewer = f"{less}; or --force to try all the same"
     if planned.binds in CATALOGUE and CATALOGUE[planned.binds].store is Store.SYSCTL:
         fewer = f"sudo wstune apply {options.profile} -n {wanted}{' --role both' if both_ends else ''}; {fewer}"
     raise InconclusiveError(

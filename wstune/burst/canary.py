@@ -29,9 +29,12 @@ _BIND_ADDRESS_NO_PORT = 24  # linux/in.h IP_BIND_ADDRESS_NO_PORT
 
 
 def start(url: str, interval: float = 0.1, *, source: str = "") -> Canary:
-    """Send a canary there, until its `stop()`."""
+    """Send a canary there, until its `stop()`. Raises OSError when no thread can be started."""
     canary = Canary(url, interval, source=source)
-    canary.start()
+    try:
+        canary.start()
+    except RuntimeError:  # what Python makes of pthread_create(3)'s EAGAIN
+        raise BlockingIOError(errno.EAGAIN, "no thread can be started for the canary") from None
     return canary
 
 

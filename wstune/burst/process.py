@@ -25,18 +25,28 @@ class Burst:
     """A running coordinator; `on_progress` hears of its progress."""
 
     def __init__(self, plan: Plan, on_progress: Callable[[events.ProgressEvent], None]) -> None:
+        """Start it, and send the plan. Raises InconclusiveError if it does not start."""
         self._on_progress = on_progress
         self._buffer = b""
         commands, self._commands = os.pipe()
         self._events, theirs = os.pipe()
-        self._process = subprocess.Popen(
-            command_line(str(Path(wstune.__file__).parent.parent)),
-            stdin=commands,
-            stdout=theirs,
-            start_new_session=True,  # Ctrl-C is ours to handle: it must not reach the workers first
-        )
-        os.close(commands)
-        os.close(theirs)
+        try:
+            self._process = subprocess.Popen(
+                command_line(str(Path(wstune.__file__).parent.parent)),
+                stdin=commands,
+                stdout=theirs,
+                start_new_session=True,  # Ctrl-C is ours to handle: it must not reach the workers first
+            )
+        except OSError as error:
+            os.close(self._commands)
+            os.close(self._events)
+            raise InconclusiveError(
+                f"the burst's coordinator could not be started: {error.strerror}",
+                "see the limits on processes with: wstune capacity",
+            ) from None
+        finally:
+            os.close(commands)
+            os.close(theirs)
         self.send(plan)
 
     def send(self, message: Plan | wire.Command | wire.Request[wire.Mergeable]) -> None:
