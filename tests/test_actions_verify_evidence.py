@@ -188,3 +188,12 @@ def test_a_hold_adds_nothing_to_the_timeline() -> None:
         evidence.remember(float(second), min(second, 3) - (second > 500))
     assert evidence.timeline == [(0.0, 0), (1.0, 1), (2.0, 2), (3.0, 3), (500.0, 3), (501.0, 2), (999.0, 2)]
     assert evidence.reached == 3
+
+
+def test_the_timeline_is_in_order_whenever_a_moment_is_told() -> None:
+    """The end of opening, 0.142 s, is told after the look at 0.143 s that came before it was known."""
+    evidence = Evidence(5_000)
+    for seconds, count in ((0.034, 900), (0.143, 5_000), (0.142, 5_000), (1.0, 5_000), (2.0, 5_000)):
+        evidence.remember(seconds, count)
+    assert evidence.timeline == [(0.034, 900), (0.142, 5_000), (2.0, 5_000)]
+    assert evidence.reached == 5_000

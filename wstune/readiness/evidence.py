@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from wstune.verification import (
     Canary,
@@ -96,9 +98,14 @@ class Evidence:
         return self.reached < self.wanted or self.lost > 0
 
     def remember(self, seconds: float, count: int) -> None:
-        """Add a moment to the timeline; of those between which nothing changed only the first and the last stay."""
+        """Add a moment to the timeline; of those between which nothing changed only the first and the last stay.
+
+        The end of opening is the moment of the last upgrade, and is told after whatever was seen since then.
+        """
         timeline, moment = self.timeline, (round(seconds, 3), count)
-        if len(timeline) > 1 and timeline[-2][1] == timeline[-1][1] == count:
+        if timeline and moment[0] < timeline[-1][0]:
+            insort(timeline, moment, key=itemgetter(0))
+        elif len(timeline) > 1 and timeline[-2][1] == timeline[-1][1] == count:
             timeline[-1] = moment
         else:
             timeline.append(moment)
